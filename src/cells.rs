@@ -1,0 +1,422 @@
+//! The table customer x atom x amount, and what it takes to make one.
+//!
+//! An *atom* is product class x span of days x line flags. Roles, periods, halves of the baseline, marked-down and full-price parts, a
+//! supplier's own products are all unions of atoms; an *amount* is a number every line has. Any [`CellSource`] can make the table.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Fault, Input, Problem, Result};
+use crate::study::{Assignment, DaySpan, Ids, Period, Where};
+
+/// The role of a product in the offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// On offer.
+    Focal,
+    /// Of the same need as a focal product.
+    Substitute,
+    /// Everything else, unlisted products too.
+    Other,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 3] = [Self::Focal, Self::Substitute, Self::Other];
+
+    /// The name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Focal => "focal",
+            Self::Substitute => "substitute",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A class of products that no form ever tells apart: a role, and the supplier where it has a bridge of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProductClass {
+    /// The role.
+    pub role: Role,
+    /// Index into the promotion's suppliers.
+    pub supplier: Option<u16>,
+}
+
+/// A span of days within a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The period it belongs to.
+    pub period: Period,
+    /// The half of the baseline, 1 or 2.
+    pub half: Option<u8>,
+    /// The days.
+    pub days: DaySpan,
+}
+
+impl Span {
+    /// The name: the period, with the half behind it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.half.map_or_else(|| self.period.name().to_owned(), |half| format!("{}{half}", self.period.name()))
+    }
+}
+
+/// One atom of the partition of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Atom {
+    /// The product class.
+    pub class: ProductClass,
+    /// Index into the partition's spans.
+    pub span: usize,
+    /// The period of the span.
+    pub period: Period,
+    /// Whether the line is on a general sale; `None` where that is not told apart.
+    pub marked_down: Option<bool>,
+    /// Whether it is an offer line; `None` where that is not told apart.
+    pub offer: Option<bool>,
+}
+
+/// How offer lines are told apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OfferRule {
+    /// They are not.
+    None,
+    /// A focal line of the promotion window with one of these discounts.
+    Discounts(Vec<String>),
+    /// A focal line of the promotion window of a target customer.
+    Target,
+    /// A focal line of the promotion window that the log names: customer (index into the assignment), day, product (index), quantity.
+    Log(Vec<LoggedRedemption>),
+}
+
+/// A redemption of an assigned customer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoggedRedemption {
+    /// Index into the assignment.
+    pub customer: u32,
+    /// Days since 1970-01-01.
+    pub day: i32,
+    /// Index into the partition's products; `None`: any.
+    pub product: Option<u32>,
+}
+
+/// How lines on a general sale are told apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MarkdownRule {
+    /// They are not.
+    None,
+    /// By the ledger's flag.
+    Flag,
+    /// By the calendar: for each of the partition's products its days on sale.
+    Calendar(Vec<Vec<SaleDays>>),
+}
+
+/// Days on which a product is on sale, everywhere or in one store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleDays {
+    /// The days.
+    pub days: DaySpan,
+    /// The store, as text.
+    pub store: Option<String>,
+}
+
+/// How every line falls into exactly one atom.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partition {
+    /// Products with a class of their own, listed ones first.
+    pub products: Ids,
+    /// How many of them the product table lists.
+    pub listed: usize,
+    /// The class of each, an index into `classes`.
+    pub class_of_product: Vec<u8>,
+    /// Which have no category.
+    pub without_category: Vec<bool>,
+    /// The classes; the first is that of unlisted products: other, no supplier.
+    pub classes: Vec<ProductClass>,
+    /// The spans, in the order of time, not overlapping.
+    pub spans: Vec<Span>,
+    /// Offer lines.
+    pub offer: OfferRule,
+    /// General sales.
+    pub markdown: MarkdownRule,
+}
+
+impl Partition {
+    /// The atoms in the order of the cell table: class, span, marked down, offer.
+    #[must_use]
+    pub fn atoms(&self) -> Vec<Atom> {
+        let mut atoms = Vec::new();
+        for class in &self.classes {
+            for (index, span) in self.spans.iter().enumerate() {
+                let splits = self.splits(*class, span);
+                for marked_down in options(splits.marked_down) {
+                    for offer in options(splits.offer) {
+                        atoms.push(Atom { class: *class, span: index, period: span.period, marked_down, offer });
+                    }
+                }
+            }
+        }
+        atoms
+    }
+
+    /// The first atom of each class and span, class-major.
+    pub(crate) fn first_atoms(&self) -> Vec<u16> {
+        let mut first = Vec::new();
+        let mut next = 0;
+        for class in &self.classes {
+            for span in &self.spans {
+                first.push(next);
+                let splits = self.splits(*class, span);
+                next += (1 + u16::from(splits.marked_down)) * (1 + u16::from(splits.offer));
+            }
+        }
+        first
+    }
+
+    /// Which flags are told apart in a class and span.
+    pub(crate) fn splits(&self, class: ProductClass, span: &Span) -> Splits {
+        let promotion = span.period == Period::Promotion;
+        Splits { marked_down: promotion && self.markdown != MarkdownRule::None, offer: promotion && class.role == Role::Focal && self.offer != OfferRule::None }
+    }
+}
+
+/// Which flags are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Splits {
+    pub(crate) marked_down: bool,
+    pub(crate) offer: bool,
+}
+
+fn options(split: bool) -> Vec<Option<bool>> {
+    if split { vec![Some(false), Some(true)] } else { vec![None] }
+}
+
+/// An amount: a number of every line, by name and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmountSpec {
+    /// The name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: AmountSource,
+}
+
+/// Where an amount comes from.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AmountSource {
+    /// A numeric column of the lines.
+    Column {
+        /// The column.
+        column: String,
+        /// Divide by 1 + the VAT rate of the line or product.
+        ex_vat: bool,
+        /// Count it only on lines that meet the condition.
+        condition: Option<Where>,
+    },
+    /// Quantity times the unit cost of the line or else of the product, where known; else `sum of factor x column`.
+    Cost {
+        /// Unit cost by product of the partition, NaN where unknown.
+        unit_cost: Vec<f64>,
+        /// `(1 - margin rate) x shelf value` as factors of columns; `None`: no rate is given, an unknown cost is an error.
+        otherwise: Option<Vec<(String, f64)>>,
+        /// Divide the columns by 1 + the VAT rate of the line or product.
+        ex_vat: Vec<String>,
+    },
+    /// Quantity times a number of the product.
+    PerUnit {
+        /// By product of the partition; 0 for unlisted products.
+        value: Vec<f64>,
+    },
+}
+
+/// Counts of what happened to the lines. All but the first three count among the used lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LineCounts {
+    /// Lines of the ledger.
+    pub read: u64,
+    /// Lines in a window, of an assigned customer: those in cells.
+    pub used: u64,
+    /// Lines in a window, of customers not assigned.
+    pub outside_assignment: u64,
+    /// Lines outside all windows.
+    pub outside_windows: u64,
+    /// Of products that the product table does not list.
+    pub without_product_row: u64,
+    /// Of products without a category.
+    pub without_category: u64,
+    /// With quantity 0.
+    pub zero_quantity: u64,
+    /// With a negative quantity.
+    pub returns: u64,
+    /// With quantity and net sales of opposite signs.
+    pub negative_price: u64,
+    /// Whose unit cost is not known.
+    pub without_cost: u64,
+}
+
+/// What a source says of the lines besides the cells.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Counts of lines; `None` where the cells were summed elsewhere.
+    pub lines: Option<LineCounts>,
+    /// Share of product-days of the promotion on general sale, by role (focal, substitute, other).
+    pub on_sale: Option<[f64; 3]>,
+    /// For each product class and amount the baseline weighted by each product's share of promotion days on sale.
+    pub baseline_on_sale: Option<Vec<(ProductClass, Vec<Vec<f64>>)>>,
+    /// Nulls in discount columns that were taken as 0, by column.
+    pub null_discounts: Vec<(String, usize)>,
+    /// Products listed more than once with the same category.
+    pub repeated_products: usize,
+}
+
+/// Distinct baskets of each customer in a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BasketCell {
+    /// The role; `None`: baskets with any line.
+    pub role: Option<Role>,
+    /// The period.
+    pub period: Period,
+    /// Distinct baskets, by customer.
+    pub baskets: Vec<f64>,
+}
+
+/// Sums of amounts by customer and atom, customers in the order of the assignment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellTable {
+    /// How many customers there are.
+    pub customers: usize,
+    /// The atoms.
+    pub atoms: Vec<Atom>,
+    /// The spans that atoms refer to.
+    pub spans: Vec<Span>,
+    /// The amounts, by name.
+    pub amounts: Vec<String>,
+    /// Atom-major: `columns[atom * amounts.len() + amount][customer]`.
+    pub columns: Vec<Vec<f64>>,
+    /// Distinct baskets by role and period, and of any role by period.
+    pub baskets: Vec<BasketCell>,
+    /// Bit `s` is set where the customer has a line in span `s`.
+    pub seen: Vec<u32>,
+    /// Redemptions by customer: distinct baskets with an offer line, or rows of the log.
+    pub redemptions: Option<Vec<u32>>,
+    /// What else is known.
+    pub facts: Facts,
+}
+
+impl CellTable {
+    /// The column of an atom and amount.
+    #[must_use]
+    pub fn column(&self, atom: usize, amount: usize) -> &[f64] {
+        &self.columns[atom * self.amounts.len() + amount]
+    }
+
+    /// The baseline of an atom's product class, weighted by each product's share of promotion days on general sale.
+    #[must_use]
+    pub fn baseline_on_sale(&self, atom: &Atom, amount: usize) -> Option<&[f64]> {
+        let classes = self.facts.baseline_on_sale.as_ref()?;
+        classes.iter().find(|(class, _)| *class == atom.class).and_then(|(_, amounts)| amounts.get(amount)).map(Vec::as_slice)
+    }
+
+    /// The index of an amount.
+    #[must_use]
+    pub fn amount(&self, name: &str) -> Option<usize> {
+        self.amounts.iter().position(|a| a == name)
+    }
+
+    /// The sum over the atoms that meet a condition, by customer.
+    #[must_use]
+    pub fn sum(&self, amount: usize, which: impl Fn(&Atom) -> bool) -> Vec<f64> {
+        let mut sum = vec![0.0; self.customers];
+        for (index, _) in self.atoms.iter().enumerate().filter(|(_, atom)| which(atom)) {
+            sum.iter_mut().zip(self.column(index, amount)).for_each(|(s, v)| *s += v);
+        }
+        sum
+    }
+
+    /// Adds the cells of another part of the same ledger: same partition, assignment and amounts, disjoint lines, and no basket in both.
+    ///
+    /// # Errors
+    /// When the two tables do not have the same shape.
+    pub fn merge(mut self, other: Self) -> Result<Self> {
+        let same = self.customers == other.customers && self.atoms == other.atoms && self.amounts == other.amounts && self.spans == other.spans;
+        if !same || self.baskets.len() != other.baskets.len() {
+            let problem = Problem::new(Input::Cells, Fault::Contradiction, "the two tables have different customers, atoms or amounts");
+            return Err(problem.remedy("Merge only cells made with one partition, one assignment and the same amounts").into());
+        }
+        let add = |a: &mut Vec<f64>, b: &Vec<f64>| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        self.columns.iter_mut().zip(&other.columns).for_each(|(a, b)| add(a, b));
+        self.baskets.iter_mut().zip(&other.baskets).for_each(|(a, b)| add(&mut a.baskets, &b.baskets));
+        self.seen.iter_mut().zip(&other.seen).for_each(|(a, b)| *a |= b);
+        self.redemptions = match (self.redemptions, other.redemptions) {
+            (Some(a), Some(b)) => Some(a.iter().zip(&b).map(|(a, b)| a + b).collect()),
+            _ => None,
+        };
+        self.facts.lines = match (self.facts.lines, other.facts.lines) {
+            (Some(a), Some(b)) => Some(a.plus(b)),
+            _ => None,
+        };
+        Ok(self)
+    }
+}
+
+impl LineCounts {
+    pub(crate) fn plus(self, b: Self) -> Self {
+        Self {
+            read: self.read + b.read,
+            used: self.used + b.used,
+            outside_assignment: self.outside_assignment + b.outside_assignment,
+            outside_windows: self.outside_windows + b.outside_windows,
+            without_product_row: self.without_product_row + b.without_product_row,
+            without_category: self.without_category + b.without_category,
+            zero_quantity: self.zero_quantity + b.zero_quantity,
+            returns: self.returns + b.returns,
+            negative_price: self.negative_price + b.negative_price,
+            without_cost: self.without_cost + b.without_cost,
+        }
+    }
+}
+
+/// Anything that can sum lines into cells: a ledger in memory, cells summed in a warehouse.
+pub trait CellSource {
+    /// What the source knows before any cell is made.
+    fn catalogue(&self) -> Catalogue<'_>;
+
+    /// Makes the cells.
+    ///
+    /// # Errors
+    /// Where the lines cannot be summed: ids that do not meet, a flag that differs within a product and day, an unknown cost.
+    fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable>;
+}
+
+/// What a source knows before any cell is made: enough to plan the partition and the amounts.
+#[derive(Debug, Clone)]
+pub struct Catalogue<'a> {
+    /// The product table.
+    pub products: &'a crate::ledger::ProductTable,
+    /// The days the ledger covers.
+    pub days: DaySpan,
+    /// Numeric columns of the lines.
+    pub numbers: Vec<&'a str>,
+    /// Text columns of the lines, for conditions.
+    pub texts: Vec<&'a str>,
+    /// The user's measures made from expressions.
+    pub user_measures: &'a [String],
+    /// Whether lines carry a unit cost.
+    pub line_cost: bool,
+    /// Whether lines carry a VAT rate.
+    pub line_vat: bool,
+    /// Whether lines carry the sale flag.
+    pub flag: bool,
+    /// Whether baskets can be counted (a basket column, or the customer's day and store).
+    pub baskets: bool,
+}

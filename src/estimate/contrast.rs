@@ -1,0 +1,381 @@
+//! Weights applied to outcomes: effects with one joint covariance, and linear forms of them.
+
+use rayon::prelude::*;
+
+use super::fit::{Fit, Part};
+use super::interval::{Df, Estimate, Interval, Known, Level, Ratio, RatioMoments, Reason};
+use super::linear::dot;
+use super::wald::Wald;
+use super::{Outcome, Undefined};
+use crate::study::{Arm, DfRule};
+
+/// Rows handled at a time; fixed, so that sums do not depend on the number of threads.
+const BLOCK: usize = 256;
+/// Variances below this share of the raw second moment are rounding.
+const ROUNDING: f64 = 1e-24;
+
+/// A linear form over the outcomes of a [`Contrast`]: `sum_j target_j T_j + sum_j control_j C_j + constant`, where
+/// `T_j = sum over target of w_i y_ij` and `C_j = sum over control of w_i y_ij` (`w_i` negative there). Equal coefficients on
+/// both sides are an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmForm {
+    /// Coefficients of the target sums.
+    pub target: Vec<f64>,
+    /// Coefficients of the (negatively weighted) control sums.
+    pub control: Vec<f64>,
+    /// A constant, without spread.
+    pub constant: f64,
+}
+
+impl ArmForm {
+    /// The form of all zeros.
+    #[must_use]
+    pub fn zero(outcomes: usize) -> Self {
+        Self { target: vec![0.0; outcomes], control: vec![0.0; outcomes], constant: 0.0 }
+    }
+
+    /// `self + factor x other`.
+    #[must_use]
+    pub fn plus(mut self, factor: f64, other: &Self) -> Self {
+        self.target.iter_mut().zip(&other.target).for_each(|(a, b)| *a += factor * b);
+        self.control.iter_mut().zip(&other.control).for_each(|(a, b)| *a += factor * b);
+        self.constant += factor * other.constant;
+        self
+    }
+
+    /// `factor x self`.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let zero = Self::zero(self.target.len());
+        zero.plus(factor, &self)
+    }
+
+    /// With a constant added.
+    #[must_use]
+    pub fn plus_constant(mut self, constant: f64) -> Self {
+        self.constant += constant;
+        self
+    }
+}
+
+/// One part of the covariance, with its degrees of freedom.
+#[derive(Debug, Clone)]
+struct PartMoments {
+    arm: Arm,
+    df: f64,
+    /// Sum of w_i y_i, by outcome.
+    sums: Vec<f64>,
+    /// Row-major, symmetric.
+    covariance: Vec<f64>,
+    /// Sum of (multiplier x y)^2, by outcome: the scale of rounding.
+    raw: Vec<f64>,
+}
+
+/// Effects on outcomes with one joint covariance; everything reported is a linear form of these.
+#[derive(Debug, Clone)]
+pub struct Contrast {
+    outcomes: usize,
+    /// Twice the outcomes where the estimator differences: behind them the scaled before-columns.
+    columns: usize,
+    parts: Vec<PartMoments>,
+    /// `k x columns` slopes of target and control, and the k x k covariance of the covariates' mean.
+    population: Option<([Vec<f64>; 2], Vec<f64>)>,
+    residual_df: f64,
+}
+
+/// Applies a fit to outcomes.
+pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
+    let n = fit.effect.len();
+    for (column, outcome) in outcomes.iter().enumerate() {
+        check(outcome.values, n, column)?;
+        if let Some((before, _)) = outcome.before {
+            check(before, n, column)?;
+        } else if fit.differences {
+            return Err(Undefined::NoBaseline { outcome: column });
+        }
+    }
+    let differenced: Vec<Vec<f64>> = if fit.differences { difference(outcomes) } else { Vec::new() };
+    let columns: Vec<&[f64]> = if fit.differences { differenced.iter().map(Vec::as_slice).collect() } else { outcomes.iter().map(|o| o.values).collect() };
+    let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(&s.rows, &s.operator, &columns)).collect();
+    let parts = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
+    let population = fit.mean_covariance.as_ref().and_then(|covariance| match slopes.as_slice() {
+        [target, control] => Some(([target.clone(), control.clone()], covariance.clone())),
+        _ => None,
+    });
+    Ok(Contrast { outcomes: outcomes.len(), columns: columns.len(), parts, population, residual_df: fit.residual_df })
+}
+
+fn check(values: &[f64], n: usize, column: usize) -> Result<(), Undefined> {
+    if values.len() != n {
+        return Err(Undefined::Lengths { expected: n, found: values.len() });
+    }
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(row) => Err(Undefined::NotFinite { column, row }),
+        None => Ok(()),
+    }
+}
+
+/// `y - s b` for each outcome, then `s b` for each.
+fn difference(outcomes: &[Outcome<'_>]) -> Vec<Vec<f64>> {
+    let scaled = |outcome: &Outcome<'_>| -> Vec<f64> {
+        outcome.before.map_or_else(|| vec![0.0; outcome.values.len()], |(before, exposure)| before.iter().map(|b| exposure * b).collect())
+    };
+    let before: Vec<Vec<f64>> = outcomes.par_iter().map(scaled).collect();
+    let mut columns: Vec<Vec<f64>> = outcomes.par_iter().zip(&before).map(|(o, b)| o.values.iter().zip(b).map(|(y, b)| y - b).collect()).collect();
+    columns.extend(before);
+    columns
+}
+
+/// `B = sum_i operator_i y_i'`, row-major k x columns.
+fn slopes_of(rows: &[u32], operator: &[Vec<f64>], columns: &[&[f64]]) -> Vec<f64> {
+    let by_column: Vec<Vec<f64>> = columns
+        .par_iter()
+        .map(|column| {
+            let y: Vec<f64> = rows.iter().map(|&row| column[row as usize]).collect();
+            // Centring first: the operator's columns sum to zero only up to rounding.
+            let centre = y.first().copied().unwrap_or(0.0);
+            let y: Vec<f64> = y.iter().map(|v| v - centre).collect();
+            operator.iter().map(|o| dot(o, &y)).collect()
+        })
+        .collect();
+    (0..operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
+}
+
+fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> PartMoments {
+    let n = part.rows.len() as f64;
+    let weights: Vec<f64> = part.rows.iter().map(|&row| fit.effect[row as usize]).collect();
+    let constant_weight = weights.windows(2).all(|pair| pair[0] == pair[1]);
+    let by_column: Vec<(f64, f64, f64)> = columns
+        .par_iter()
+        .map(|column| {
+            let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
+            let total: f64 = y.iter().sum();
+            // With equal weights the plain sum is exact wherever the amounts are; it must agree with the ledger to the cent.
+            let weighted = if constant_weight { total * weights.first().copied().unwrap_or(0.0) } else { dot(&weights, &y) };
+            let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * y * m).sum();
+            let first = total / n;
+            (weighted, first + y.iter().map(|v| v - first).sum::<f64>() / n, raw)
+        })
+        .collect();
+    let means: Vec<f64> = by_column.iter().map(|(_, mean, _)| *mean).collect();
+    let blocks: Vec<Vec<f64>> =
+        (0..part.rows.len().div_ceil(BLOCK)).into_par_iter().map(|block| block_covariance(part, block, columns, &means, slopes)).collect();
+    let mut covariance = vec![0.0; columns.len() * columns.len()];
+    for block in &blocks {
+        covariance.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+    }
+    PartMoments {
+        arm: part.arm,
+        df: part.df,
+        sums: by_column.iter().map(|(sum, _, _)| *sum).collect(),
+        covariance,
+        raw: by_column.iter().map(|(_, _, raw)| *raw).collect(),
+    }
+}
+
+/// The outer products of the scores of one block of rows.
+fn block_covariance(part: &Part, block: usize, columns: &[&[f64]], means: &[f64], slopes: &[Vec<f64>]) -> Vec<f64> {
+    let from = block * BLOCK;
+    let to = (from + BLOCK).min(part.rows.len());
+    let (rows, multiplier) = (&part.rows[from..to], &part.multiplier[from..to]);
+    let p = columns.len();
+    let scores: Vec<Option<Vec<f64>>> = (0..p)
+        .map(|j| {
+            let mut residual: Vec<f64> = rows.iter().map(|&row| columns[j][row as usize] - means[j]).collect();
+            if let Some((index, centred)) = &part.slopes {
+                for (k, x) in centred.iter().enumerate() {
+                    let slope = slopes[*index][k * p + j];
+                    residual.iter_mut().zip(&x[from..to]).for_each(|(r, x)| *r -= slope * x);
+                }
+            }
+            residual.iter_mut().zip(multiplier).for_each(|(r, m)| *r *= m);
+            residual.iter().any(|r| *r != 0.0).then_some(residual)
+        })
+        .collect();
+    let mut covariance = vec![0.0; p * p];
+    for (i, a) in scores.iter().enumerate() {
+        let Some(a) = a else { continue };
+        for (j, b) in scores.iter().enumerate().take(i + 1) {
+            let Some(b) = b else { continue };
+            let product = dot(a, b);
+            covariance[i * p + j] = product;
+            covariance[j * p + i] = product;
+        }
+    }
+    covariance
+}
+
+impl Contrast {
+    /// How many outcomes there are.
+    #[must_use]
+    pub fn outcomes(&self) -> usize {
+        self.outcomes
+    }
+
+    /// The form of an effect: `sum_j coefficient_j x (effect on outcome j)`. Missing coefficients are 0.
+    #[must_use]
+    pub fn effect(&self, coefficients: &[f64]) -> ArmForm {
+        let mut padded = coefficients.to_vec();
+        padded.resize(self.columns, 0.0);
+        ArmForm { target: padded.clone(), control: padded, constant: 0.0 }
+    }
+
+    /// The form of the estimator's own counterfactual mean: `-sum over controls of w_i y_i`; for a differencing estimator target mean - effect.
+    #[must_use]
+    pub fn level(&self, coefficients: &[f64]) -> ArmForm {
+        let mut form = ArmForm::zero(self.columns);
+        for (j, c) in coefficients.iter().enumerate().take(self.outcomes) {
+            form.control[j] = -c;
+            if self.columns > self.outcomes {
+                form.target[self.outcomes + j] = *c;
+            }
+        }
+        form
+    }
+
+    /// The form of the target's weighted mean, before any differencing.
+    #[must_use]
+    pub fn target_mean(&self, coefficients: &[f64]) -> ArmForm {
+        let mut form = ArmForm::zero(self.columns);
+        for (j, c) in coefficients.iter().enumerate().take(self.outcomes) {
+            form.target[j] = *c;
+            if self.columns > self.outcomes {
+                form.target[self.outcomes + j] = *c;
+            }
+        }
+        form
+    }
+
+    /// The value of a form.
+    #[must_use]
+    pub fn value(&self, form: &ArmForm) -> f64 {
+        self.parts.iter().map(|part| sum_product(self.side(part, form), &part.sums)).sum::<f64>() + form.constant
+    }
+
+    /// The covariance of two forms.
+    #[must_use]
+    pub fn covariance(&self, a: &ArmForm, b: &ArmForm) -> f64 {
+        let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, self.side(part, a), self.side(part, b))).sum();
+        parts + self.population_covariance(a, b)
+    }
+
+    /// The variance of a form, exact zero where only rounding is left.
+    #[must_use]
+    pub fn variance(&self, form: &ArmForm) -> f64 {
+        let parts: f64 = self.parts.iter().map(|part| self.part_variance(part, form)).sum();
+        parts + self.population_covariance(form, form).max(0.0)
+    }
+
+    fn part_variance(&self, part: &PartMoments, form: &ArmForm) -> f64 {
+        let side = self.side(part, form);
+        let variance = bilinear(&part.covariance, side, side);
+        let scale: f64 = side.iter().zip(&part.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum();
+        if variance > ROUNDING * scale * scale { variance } else { 0.0 }
+    }
+
+    fn side<'a>(&self, part: &PartMoments, form: &'a ArmForm) -> &'a [f64] {
+        match part.arm {
+            Arm::Target => &form.target,
+            Arm::Control => &form.control,
+        }
+    }
+
+    /// `(B_T a_T - B_C a_C)' M (B_T b_T - B_C b_C)`, M the covariance of the covariates' mean.
+    fn population_covariance(&self, a: &ArmForm, b: &ArmForm) -> f64 {
+        let Some(([target, control], mean)) = &self.population else { return 0.0 };
+        let p = self.columns;
+        let k = target.len() / p.max(1);
+        let slope = |form: &ArmForm, i: usize| -> f64 {
+            let row = i * p..(i + 1) * p;
+            sum_product(&form.target, &target[row.clone()]) - sum_product(&form.control, &control[row])
+        };
+        let (sa, sb): (Vec<f64>, Vec<f64>) = (0..k).map(|i| (slope(a, i), slope(b, i))).unzip();
+        bilinear(mean, &sa, &sb)
+    }
+
+    /// Degrees of freedom of a form: `(sum V_a)^2 / sum (V_a^2 / nu_a)` (Satterthwaite 1946), or those of the residuals.
+    #[must_use]
+    pub fn df(&self, form: &ArmForm, rule: DfRule) -> Df {
+        if rule == DfRule::Residual {
+            return Df::T(self.residual_df.max(1.0));
+        }
+        let parts: Vec<(f64, f64)> = self.parts.iter().map(|part| (self.part_variance(part, form), part.df)).collect();
+        let total: f64 = parts.iter().map(|(v, _)| v).sum();
+        if !(total > 0.0) {
+            return Df::Normal;
+        }
+        // Shares first: squares of tiny variances would underflow.
+        let inverse: f64 = parts.iter().map(|(v, df)| (v / total) * (v / total) / df).sum();
+        Df::T(1.0 / inverse)
+    }
+
+    /// The estimate of a form. A form without coefficients is a constant.
+    #[must_use]
+    pub fn estimate(&self, form: &ArmForm, level: Level) -> Estimate {
+        if form.target.iter().chain(&form.control).all(|c| *c == 0.0) {
+            return Estimate::constant(form.constant, level);
+        }
+        Estimate::new(self.value(form), self.variance(form), self.df(form, level.df), level)
+    }
+
+    /// The ratio of two forms with Fieller's interval, at the degrees of freedom and critical value of the numerator's test, so that 0 is
+    /// inside exactly when that test does not reject.
+    ///
+    /// A denominator below zero is typed as missing: turn its sign, and the numerator's, where that is meant.
+    #[must_use]
+    pub fn ratio(&self, numerator: &ArmForm, denominator: &ArmForm, level: Level) -> Ratio {
+        let d = self.value(denominator);
+        if !(d > 0.0) {
+            let reason = Reason::DenominatorNotPositive;
+            return Ratio { estimate: Known::Missing(reason), interval: Interval::Missing { reason } };
+        }
+        let moments = RatioMoments {
+            numerator: self.value(numerator),
+            denominator: d,
+            var_numerator: self.variance(numerator),
+            var_denominator: self.variance(denominator),
+            covariance: self.covariance(numerator, denominator),
+        };
+        let estimate = Known::Value(moments.numerator / d);
+        if moments.var_numerator == 0.0 && moments.var_denominator == 0.0 {
+            let constant = Interval::around(moments.numerator / d, 0.0, level.alternative);
+            let interval = if moments.numerator == 0.0 { constant } else { Interval::Missing { reason: Reason::ZeroVariance } };
+            return Ratio { estimate, interval };
+        }
+        let df = self.df(numerator, level.df);
+        Ratio { estimate, interval: moments.fieller(level.critical(df), level.alternative) }
+    }
+
+    /// Effect relative to `|level|`, the estimator's own counterfactual.
+    #[must_use]
+    pub fn relative(&self, coefficients: &[f64], level: Level) -> Ratio {
+        let denominator = self.level(coefficients);
+        let value = self.value(&denominator);
+        let denominator = if value < 0.0 { denominator.times(-1.0) } else { denominator };
+        let mut ratio = self.ratio(&self.effect(coefficients), &denominator, level);
+        if value == 0.0 {
+            let reason = Reason::DenominatorZero;
+            ratio = Ratio { estimate: Known::Missing(reason), interval: Interval::Missing { reason } };
+        }
+        ratio
+    }
+
+    /// The joint test that all forms are zero.
+    #[must_use]
+    pub fn wald(&self, forms: &[ArmForm]) -> Known<Wald> {
+        let values: Vec<f64> = forms.iter().map(|f| self.value(f)).collect();
+        let covariance: Vec<f64> = forms.iter().flat_map(|a| forms.iter().map(move |b| (a, b))).map(|(a, b)| self.covariance(a, b)).collect();
+        let df = forms.iter().map(|f| self.df(f, DfRule::Satterthwaite).value()).fold(f64::INFINITY, f64::min);
+        Wald::new(&values, &covariance, df)
+    }
+}
+
+fn sum_product(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).filter(|(a, _)| **a != 0.0).map(|(a, b)| a * b).sum()
+}
+
+/// `a' M b`, skipping zeros.
+fn bilinear(matrix: &[f64], a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len();
+    a.iter().enumerate().filter(|(_, x)| **x != 0.0).map(|(i, x)| x * sum_product(b, &matrix[i * n..(i + 1) * n])).sum()
+}

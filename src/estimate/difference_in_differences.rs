@@ -1,0 +1,34 @@
+//! Difference in differences.
+
+use super::fit::{Estimand, Estimator, Fit};
+use super::linear::Covariates;
+use super::unadjusted::means;
+use super::{Design, Undefined};
+
+/// Difference in means of `y - s b`, with `b` the same quantity before and `s` the ratio of exposures; Welch on the differenced outcome.
+///
+/// Estimates the effect on the target if both arms would have moved in parallel (Ashenfelter and Card 1985).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DifferenceInDifferences;
+
+impl Estimator for DifferenceInDifferences {
+    fn name(&self) -> &'static str {
+        "difference_in_differences"
+    }
+
+    fn estimand(&self) -> Estimand {
+        Estimand::AverageOverTargetIfParallel
+    }
+
+    fn differences(&self) -> bool {
+        true
+    }
+
+    fn adjusts(&self) -> bool {
+        false
+    }
+
+    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+        Ok(means(&Covariates::new(&Design::new(design.arm))?, true))
+    }
+}

@@ -1,0 +1,189 @@
+//! Centred covariates and the slopes of least squares within arms.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use super::{Design, Undefined};
+use crate::study::Arm;
+
+/// Within an arm's correlation matrix, eigenvalues below this share of the largest count as collinear.
+const COLLINEAR: f64 = 1e-10;
+/// A leverage nearer to 1 than this leaves no residual.
+const LEVERAGE: f64 = 1e-9;
+
+/// The covariates of one arm, centred and scaled.
+#[derive(Debug, Clone)]
+pub(super) struct ArmCovariates {
+    pub(super) arm: Arm,
+    pub(super) rows: Vec<u32>,
+    /// Means of the covariates, in the scale of [`Covariates`].
+    pub(super) mean: Vec<f64>,
+    /// Centred columns.
+    pub(super) centred: Vec<Vec<f64>>,
+    /// S_a = sum of (x - xbar_a)(x - xbar_a)'.
+    pub(super) cross: DMatrix<f64>,
+}
+
+/// The covariates of a design, constants dropped, each divided by its standard deviation over all customers (which changes no fitted value).
+#[derive(Debug, Clone)]
+pub(super) struct Covariates {
+    pub(super) used: Vec<usize>,
+    pub(super) constant: Vec<usize>,
+    pub(super) target: ArmCovariates,
+    pub(super) control: ArmCovariates,
+}
+
+/// Slopes as a linear map of the outcome: `B = sum_i operator_i y_i`, one column of the operator a covariate.
+#[derive(Debug, Clone)]
+pub(super) struct Slopes {
+    pub(super) rows: Vec<u32>,
+    pub(super) operator: Vec<Vec<f64>>,
+}
+
+impl Covariates {
+    pub(super) fn new(design: &Design<'_>) -> Result<Self, Undefined> {
+        design.validate()?;
+        let (mut used, mut constant, mut scaled) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, values) in design.covariates.iter().enumerate() {
+            match scale(values) {
+                Some(column) => {
+                    used.push(index);
+                    scaled.push(column);
+                }
+                None => constant.push(index),
+            }
+        }
+        let target = ArmCovariates::new(design, Arm::Target, &scaled)?;
+        let control = ArmCovariates::new(design, Arm::Control, &scaled)?;
+        Ok(Self { used, constant, target, control })
+    }
+
+    /// How many covariates are used.
+    pub(super) fn k(&self) -> usize {
+        self.used.len()
+    }
+
+    /// N - 2(k + 1).
+    pub(super) fn residual_df(&self) -> f64 {
+        (self.target.n() + self.control.n()) as f64 - 2.0 * (self.k() as f64 + 1.0)
+    }
+
+    /// All customers of the design, as a weight vector to fill.
+    pub(super) fn weights(&self) -> Vec<f64> {
+        vec![0.0; self.target.n() + self.control.n()]
+    }
+
+    /// xbar_T - xbar_C.
+    pub(super) fn gap(&self) -> Vec<f64> {
+        self.target.mean.iter().zip(&self.control.mean).map(|(t, c)| t - c).collect()
+    }
+}
+
+/// Divides by the standard deviation; `None` for a constant.
+fn scale(values: &[f64]) -> Option<Vec<f64>> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let spread = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
+    let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    (spread > largest * 1e-13).then(|| values.iter().map(|v| v / spread).collect())
+}
+
+impl ArmCovariates {
+    fn new(design: &Design<'_>, arm: Arm, scaled: &[Vec<f64>]) -> Result<Self, Undefined> {
+        let rows = design.rows(arm);
+        let k = scaled.len();
+        if rows.len() < 2 {
+            return Err(Undefined::TooFewCustomers { arm, customers: rows.len(), needed: 2 });
+        }
+        let n = rows.len() as f64;
+        let mut mean = Vec::with_capacity(k);
+        let mut centred = Vec::with_capacity(k);
+        for column in scaled {
+            let values: Vec<f64> = rows.iter().map(|&r| column[r as usize]).collect();
+            let first = values.iter().sum::<f64>() / n;
+            // A second pass takes the rounding of the first mean away.
+            let centre = first + values.iter().map(|v| v - first).sum::<f64>() / n;
+            centred.push(values.iter().map(|v| v - centre).collect::<Vec<f64>>());
+            mean.push(centre);
+        }
+        let cross = DMatrix::from_fn(k, k, |i, j| dot(&centred[i], &centred[j]));
+        Ok(Self { arm, rows, mean, centred, cross })
+    }
+
+    pub(super) fn n(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The inverse of a cross matrix, or which covariate is collinear in this arm.
+    pub(super) fn inverse(&self, cross: &DMatrix<f64>, used: &[usize]) -> Result<DMatrix<f64>, Undefined> {
+        let k = used.len();
+        if self.n() < k + 2 {
+            return Err(Undefined::TooFewCustomers { arm: self.arm, customers: self.n(), needed: k + 2 });
+        }
+        let scale: Vec<f64> = (0..k).map(|i| cross[(i, i)].sqrt()).collect();
+        // Covariates have unit variance over all customers: one that hardly moves within the arm is constant there.
+        if let Some(i) = scale.iter().position(|s| !(*s > 1e-9)) {
+            return Err(Undefined::Collinear { arm: self.arm, covariate: used[i] });
+        }
+        let correlation = DMatrix::from_fn(k, k, |i, j| cross[(i, j)] / (scale[i] * scale[j]));
+        let eigen = SymmetricEigen::new(correlation);
+        let largest = eigen.eigenvalues.iter().fold(0.0_f64, |m, v| m.max(*v));
+        for (index, value) in eigen.eigenvalues.iter().enumerate() {
+            if !(*value > COLLINEAR * largest) {
+                let vector = eigen.eigenvectors.column(index);
+                let covariate = used[vector.iamax()];
+                return Err(Undefined::Collinear { arm: self.arm, covariate });
+            }
+        }
+        let (vectors, values) = (&eigen.eigenvectors, &eigen.eigenvalues);
+        Ok(DMatrix::from_fn(k, k, |i, j| {
+            let sum: f64 = (0..k).map(|m| vectors[(i, m)] * vectors[(j, m)] / values[m]).sum();
+            sum / (scale[i] * scale[j])
+        }))
+    }
+
+    /// For each customer of the arm the vector `inverse (x_i - xbar)`, as columns.
+    pub(super) fn operator(&self, inverse: &DMatrix<f64>) -> Vec<Vec<f64>> {
+        (0..self.centred.len()).map(|i| (0..self.n()).map(|row| (0..self.centred.len()).map(|j| inverse[(i, j)] * self.centred[j][row]).sum()).collect()).collect()
+    }
+
+    /// For each customer `direction' inverse (x_i - xbar)`.
+    pub(super) fn tilt(&self, operator: &[Vec<f64>], direction: &[f64]) -> Vec<f64> {
+        (0..self.n()).map(|row| operator.iter().zip(direction).map(|(column, d)| d * column[row]).sum()).collect()
+    }
+
+    /// `1 - h_i`, with the leverage `h_i = 1/n + (x_i - xbar)' S^-1 (x_i - xbar)` of least squares within the arm.
+    pub(super) fn slack(&self, operator: &[Vec<f64>]) -> Result<Vec<f64>, Undefined> {
+        let n = self.n() as f64;
+        let slack: Vec<f64> = (0..self.n())
+            .map(|row| 1.0 - 1.0 / n - operator.iter().zip(&self.centred).map(|(o, x)| o[row] * x[row]).sum::<f64>())
+            .collect();
+        match slack.iter().position(|s| !(*s > LEVERAGE)) {
+            None => Ok(slack),
+            Some(row) => Err(Undefined::LeverageOne { arm: self.arm, row: self.rows[row] as usize }),
+        }
+    }
+
+    /// `1 / sqrt(n (n - 1))` for each customer: scores whose outer products sum to the sample covariance over n.
+    pub(super) fn welch(&self) -> Vec<f64> {
+        let n = self.n() as f64;
+        vec![1.0 / (n * (n - 1.0)).sqrt(); self.n()]
+    }
+
+    /// Degrees of freedom when `slopes` slopes were fitted in this arm.
+    pub(super) fn df(&self, slopes: usize) -> f64 {
+        self.n() as f64 - 1.0 - slopes as f64
+    }
+}
+
+/// A dot product in four lanes, summed in a fixed order.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a4.remainder().iter().zip(b4.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a4.zip(b4) {
+        for lane in 0..4 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
+}

@@ -1,0 +1,59 @@
+//! From a design to weights and scores, from weights and outcomes to effects with their joint covariance, from those to intervals.
+//!
+//! This room knows arms, covariates and outcomes, on plain slices, and nothing of promotions. The one idea of the crate lives here:
+//! an [`Estimator`] turns the *design* into one signed weight `w_i` per customer, and the effect on any outcome `y` is
+//! `sum_i w_i y_i`. The weights do not depend on the outcome, so the effects of parts add up to the effect of their sum, and one
+//! covariance matrix, `V = sum_i s_i s_i'` over the customers' *scores*, covers them all.
+//!
+//! ```
+//! use promolift::estimate::{Design, Estimator, Level, Outcome, Unadjusted};
+//! use promolift::study::Arm::{Control, Target};
+//!
+//! let arm = [Target, Target, Target, Control, Control, Control];
+//! let spend = [12.0, 9.0, 14.0, 8.0, 7.0, 10.0];
+//! let fit = Unadjusted.fit(&Design::new(&arm))?;
+//! let contrast = fit.contrast(&[Outcome::new(&spend)])?;
+//! let estimate = contrast.estimate(&contrast.effect(&[1.0]), Level::default());
+//! assert!((estimate.value - (35.0 / 3.0 - 25.0 / 3.0)).abs() < 1e-12);
+//! # Ok::<(), promolift::estimate::Undefined>(())
+//! ```
+
+mod contrast;
+mod cuped;
+mod design;
+mod difference_in_differences;
+mod distribution;
+mod fit;
+mod interval;
+mod linear;
+mod regression;
+mod regression_att;
+mod unadjusted;
+mod wald;
+
+pub use contrast::{ArmForm, Contrast};
+pub use cuped::Cuped;
+pub use design::{Design, Outcome, Undefined};
+pub use difference_in_differences::DifferenceInDifferences;
+pub use fit::{Estimand, Estimator, Fit, Part};
+pub use interval::{Df, Estimate, Interval, Known, Level, Ratio, Reason};
+pub use regression::Regression;
+pub use regression_att::RegressionAtt;
+pub use unadjusted::Unadjusted;
+pub use wald::Wald;
+
+pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};
+
+use crate::study::{EstimatorName, Options};
+
+/// The estimator that `options` name, with its covariance and population.
+#[must_use]
+pub fn estimator(options: &Options) -> Box<dyn Estimator> {
+    match options.estimator {
+        EstimatorName::RegressionAtt => Box::new(RegressionAtt { covariance: options.covariance }),
+        EstimatorName::Unadjusted => Box::new(Unadjusted),
+        EstimatorName::Regression => Box::new(Regression { covariance: options.covariance, population: options.population }),
+        EstimatorName::Cuped => Box::new(Cuped { covariance: options.covariance }),
+        EstimatorName::DifferenceInDifferences => Box::new(DifferenceInDifferences),
+    }
+}

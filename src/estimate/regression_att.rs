@@ -1,0 +1,57 @@
+//! The control's regression, projected to the target: the default.
+
+use super::fit::{Estimand, Estimator, Fit, Part};
+use super::linear::{Covariates, Slopes};
+use super::{Design, Undefined};
+use crate::study::{Arm, CovarianceRule};
+
+/// What the target would have done, by the regression fitted among the controls; average over the target customers.
+///
+/// Weights: `+1/n_T` in the target; `-[1/n_C + (xbar_T - xbar_C)' S_C^-1 (x_i - xbar_C)]` in the control.
+/// Covariance: the sample covariance of `y - B_C'x` over the target, divided by `n_T`, plus HC2 among the controls,
+/// `sum w_i^2 e_i e_i' / (1 - h_i)` (MacKinnon and White 1985). Degrees of freedom `n_T - 1` and `n_C - 1 - k`.
+/// The estimator is known as the regression or imputation estimator of the effect on the treated (Imbens 2004).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RegressionAtt {
+    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`.
+    pub covariance: CovarianceRule,
+}
+
+impl Estimator for RegressionAtt {
+    fn name(&self) -> &'static str {
+        "regression_att"
+    }
+
+    fn estimand(&self) -> Estimand {
+        Estimand::AverageOverTarget
+    }
+
+    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+        let covariates = Covariates::new(design)?;
+        let (target, control) = (&covariates.target, &covariates.control);
+        let inverse = control.inverse(&control.cross, &covariates.used)?;
+        let operator = control.operator(&inverse);
+        let tilt = control.tilt(&operator, &covariates.gap());
+        let slack = control.slack(&operator)?;
+
+        let mut effect = covariates.weights();
+        target.rows.iter().for_each(|&row| effect[row as usize] = 1.0 / target.n() as f64);
+        let base = 1.0 / control.n() as f64;
+        control.rows.iter().zip(&tilt).for_each(|(&row, t)| effect[row as usize] = -(base + t));
+
+        let multiplier = hc_multipliers(self.covariance, &control.rows, &effect, &slack);
+        let parts = vec![
+            Part { arm: Arm::Target, rows: target.rows.clone(), multiplier: target.welch(), df: target.df(0), slopes: Some((0, target.centred.clone())) },
+            Part { arm: Arm::Control, rows: control.rows.clone(), multiplier, df: control.df(covariates.k()), slopes: Some((0, control.centred.clone())) },
+        ];
+        let slopes = vec![Slopes { rows: control.rows.clone(), operator }];
+        let residual_df = covariates.residual_df();
+        Ok(Fit { effect, parts, used: covariates.used, constant: covariates.constant, residual_df, slopes, differences: false, mean_covariance: None })
+    }
+}
+
+/// `w_i / sqrt(1 - h_i)` (HC2) or `w_i / (1 - h_i)` (HC3).
+pub(super) fn hc_multipliers(rule: CovarianceRule, rows: &[u32], effect: &[f64], slack: &[f64]) -> Vec<f64> {
+    let divisor = |slack: f64| if rule == CovarianceRule::Hc3 { slack } else { slack.sqrt() };
+    rows.iter().zip(slack).map(|(&row, &slack)| effect[row as usize] / divisor(slack)).collect()
+}

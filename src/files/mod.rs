@@ -1,0 +1,67 @@
+//! The files an analyst brings: a promotion in TOML, tables in CSV, gzip CSV or Parquet.
+//!
+//! Files become the plain data and frames that the rest of the crate works with; nothing else in promolift opens a file.
+//! [`Inputs::open`] reads all of them and reports the problems of all at once; [`PromotionFile`] and the `read_*` functions
+//! read one each.
+//!
+//! CSV ids are text in every file, so 007 and 7 differ and ids of different files always meet. Parquet ids keep their type.
+//! The features `csv` and `parquet` say which tables can be read.
+//!
+//! ```no_run
+//! use promolift::files::Inputs;
+//! let inputs = Inputs::new("tx.csv.gz", "products.csv", "groups.csv", "promotion.toml");
+//! let opened = inputs.open()?;
+//! println!("{} customers", opened.study.assignment.len());
+//! # Ok::<(), promolift::Error>(())
+//! ```
+
+// The feature `files` alone reads promotion files and no table.
+#![cfg_attr(not(any(feature = "csv", feature = "parquet")), allow(dead_code, unused_variables))]
+
+#[cfg(feature = "csv")]
+mod csv;
+mod inputs;
+mod keys;
+mod lists;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod promotion;
+mod read;
+#[cfg(feature = "csv")]
+mod records;
+mod source;
+mod table;
+#[cfg(all(test, feature = "csv"))]
+mod tests;
+
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Input};
+
+pub use inputs::{Inputs, Opened};
+pub use promotion::PromotionFile;
+pub use read::{read_assignments, read_customers, read_products, read_transactions};
+
+/// Names the file in the problems of an input that do not name one.
+fn in_file(error: Error, input: Input, path: &Path) -> Error {
+    if error.problems().is_empty() {
+        return error;
+    }
+    let mut problems = error.problems().to_vec();
+    for problem in problems.iter_mut().filter(|p| p.input == input && p.file.is_none()) {
+        problem.file = Some(path.display().to_string());
+    }
+    ErrorKind::Input(problems).into()
+}
+
+/// One error with the problems of all; an error of another kind stands for them all.
+fn together(errors: impl IntoIterator<Item = Option<Error>>) -> Error {
+    let mut problems = Vec::new();
+    for error in errors.into_iter().flatten() {
+        if error.problems().is_empty() {
+            return error;
+        }
+        problems.extend_from_slice(error.problems());
+    }
+    ErrorKind::Input(problems).into()
+}

@@ -1,0 +1,391 @@
+//! The ledger itself: checked columns of transaction lines, and the product table beside them.
+
+use polars::prelude::*;
+
+use super::columns::did_you_mean;
+use super::frames::{self, IdColumn, collect, column, missing, null_problem};
+use super::{Columns, ProductTable, scan};
+use crate::error::{Fault, Input, Problem, Problems, Result};
+use crate::study::{Day, DaySpan, Ids};
+
+/// Transaction lines, checked and typed, with the product table.
+///
+/// Keeps the columns as they came (no copy where the types fit): ids, days, and a column for each amount.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// Columns with aligned chunks: `customer`, `day`, `product`, and those of [`KEPT`] that were there.
+    frame: DataFrame,
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) texts: Vec<String>,
+    pub(crate) has: Has,
+    /// First and last day of each block of each chunk.
+    pub(crate) blocks: Vec<Vec<(i32, i32)>>,
+    pub(crate) products: ProductTable,
+    days: DaySpan,
+    pub(crate) user_measures: Vec<String>,
+}
+
+/// A numeric column of the lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Number {
+    pub(crate) name: String,
+    /// Every value is a multiple of 1/10,000 and the sum of all fits, so that sums are exact.
+    pub(crate) exact: bool,
+    /// Nulls that were taken as 0.
+    pub(crate) nulls: usize,
+}
+
+/// Which optional columns there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Has {
+    pub(crate) basket: bool,
+    pub(crate) store: bool,
+    pub(crate) unit_cost: bool,
+    pub(crate) flag: bool,
+    pub(crate) vat: bool,
+}
+
+/// Transaction lines as plain slices, for callers without polars (or with another version of it).
+#[derive(Debug, Clone, Default)]
+pub struct Lines<'a> {
+    /// The customer of each line.
+    pub customer: Ids,
+    /// The day of each line, days since 1970-01-01.
+    pub day: &'a [i32],
+    /// The product of each line.
+    pub product: Ids,
+    /// Units.
+    pub quantity: &'a [f64],
+    /// Money received or to be received, see METHOD.
+    pub net_sales: &'a [f64],
+    /// The basket of each line, or nothing.
+    pub basket: Option<Ids>,
+    /// Other numeric columns by name: discounts, `unit_cost`, columns of measures.
+    pub numbers: Vec<(&'a str, &'a [f64])>,
+}
+
+impl Ledger {
+    /// Reads a ledger from frames.
+    ///
+    /// `transactions` needs `customer, day, product, quantity, net_sales` (or what [`Columns::rename`] says); `products` needs `product`
+    /// and whatever the promotion asks of it (`category`, `supplier`, ...). Ids may be integers, text or categoricals; days Date, Datetime
+    /// (a zone gives the local day) or ISO text; money float, integer or decimal.
+    ///
+    /// # Errors
+    /// One input error with every problem found: missing columns with the nearest name, unusable types, null customers or days, NaN or
+    /// infinite money, a measure that aggregates, a product with two categories, an empty frame.
+    pub fn from_frames(transactions: impl IntoLazy, products: impl IntoLazy, columns: &Columns) -> Result<Self> {
+        let mut problems = Problems::default();
+        let products = problems.take(ProductTable::from_frame(products, columns))?;
+        let lines = problems.take(Reader::read(transactions.lazy(), columns))?;
+        match (products, lines) {
+            (Some(products), Some(reader)) => {
+                let ids = reader.product_kind;
+                if products.ids.kind() != ids && !products.ids.is_empty() {
+                    problems.push(
+                        Problem::new(Input::Products, Fault::IdTypes, format!("product ids are {} here and {ids} in the transactions", products.ids.kind()))
+                            .column(columns.name("product"))
+                            .remedy("Cast one of the two columns, so that ids can meet"),
+                    );
+                }
+                problems.finish()?;
+                reader.finish(products, columns)
+            }
+            _ => problems.finish().and_then(|()| Err(crate::error::ErrorKind::Frame("nothing was read".into()).into())),
+        }
+    }
+
+    /// Reads a ledger from plain slices.
+    ///
+    /// # Errors
+    /// As [`Ledger::from_frames`]; slices of different lengths are an error too.
+    pub fn from_lines(lines: &Lines<'_>, products: ProductTable, columns: &Columns) -> Result<Self> {
+        let ids = |name: &str, ids: &Ids| -> Column {
+            match ids {
+                Ids::Integers(ids) => Column::new(name.into(), ids),
+                Ids::Texts(ids) => Column::new(name.into(), ids),
+            }
+        };
+        let days = Int32Chunked::from_slice("day".into(), lines.day).into_series().cast(&DataType::Date)?;
+        let mut frame = vec![
+            ids("customer", &lines.customer),
+            days.into(),
+            ids("product", &lines.product),
+            Column::new("quantity".into(), lines.quantity),
+            Column::new("net_sales".into(), lines.net_sales),
+        ];
+        frame.extend(lines.basket.iter().map(|basket| ids("basket", basket)));
+        frame.extend(lines.numbers.iter().map(|(name, values)| Column::new((*name).into(), *values)));
+        for column in &frame {
+            if column.len() != lines.day.len() {
+                let text = format!("{} values for {} lines", column.len(), lines.day.len());
+                return Err(Problem::new(Input::Transactions, Fault::Contradiction, text).column(column.name().as_str()).remedy("Give one value a line").into());
+            }
+        }
+        let frame = DataFrame::new(lines.day.len(), frame)?;
+        Reader::read(frame.lazy(), columns)?.finish(products, columns)
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frame.height()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The days it covers: as said by [`Columns::days`], else the first and last day found.
+    #[must_use]
+    pub fn days(&self) -> DaySpan {
+        self.days
+    }
+
+    /// The product table.
+    #[must_use]
+    pub fn products(&self) -> &ProductTable {
+        &self.products
+    }
+
+    /// Whether a numeric column was kept.
+    pub(crate) fn number(&self, name: &str) -> Option<&Number> {
+        self.numbers.iter().find(|n| n.name == name)
+    }
+
+    /// How many chunks the columns have.
+    pub(crate) fn chunks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    pub(crate) fn ids(&self, name: &str) -> Result<IdColumn> {
+        IdColumn::new(self.frame.column(name)?, Input::Transactions)
+    }
+
+    pub(crate) fn day_chunk(&self, chunk: usize) -> Result<&[i32]> {
+        let days = self.frame.column("day")?.as_materialized_series().i32()?;
+        Ok(days.downcast_iter().nth(chunk).map_or(&[], |array| array.values().as_slice()))
+    }
+
+    /// The values of a numeric column in a chunk; it has no nulls.
+    pub(crate) fn number_chunk(&self, name: &str, chunk: usize) -> Result<&[f64]> {
+        let numbers = self.frame.column(&number_name(name))?.as_materialized_series().f64()?;
+        Ok(numbers.downcast_iter().nth(chunk).map_or(&[], |array| array.values().as_slice()))
+    }
+
+    /// A boolean or text column of the lines.
+    pub(crate) fn column(&self, name: &str) -> Result<&Series> {
+        Ok(self.frame.column(name)?.as_materialized_series())
+    }
+}
+
+fn number_name(name: &str) -> String {
+    format!("number:{name}")
+}
+
+/// The columns of the transactions while they are checked.
+struct Reader {
+    columns: Vec<Column>,
+    height: usize,
+    numbers: Vec<Number>,
+    texts: Vec<String>,
+    has: Has,
+    product_kind: &'static str,
+}
+
+impl Reader {
+    fn read(frame: LazyFrame, columns: &Columns) -> Result<Self> {
+        let mut frame = frame;
+        let schema = frame.collect_schema()?;
+        let wanted = wanted(&schema, columns)?;
+        let names: Vec<Expr> = wanted.iter().map(|name| col(PlSmallStr::from(name.as_str()))).collect();
+        let measures = columns.expressions();
+        for (name, expression) in measures {
+            check_row_wise(&frame, name, expression)?;
+        }
+        let expressions = names.into_iter().chain(measures.iter().map(|(name, e)| e.clone().alias(number_name(name))));
+        let frame = collect(frame.select(expressions.collect::<Vec<_>>()))?;
+        if frame.height() == 0 {
+            return Err(Problem::new(Input::Transactions, Fault::Empty, "there are no lines").remedy("Bring the transaction lines of both arms").into());
+        }
+        Self::check(&frame, columns)
+    }
+
+    fn check(frame: &DataFrame, columns: &Columns) -> Result<Self> {
+        let mut problems = Problems::default();
+        let mut reader =
+            Self { columns: Vec::new(), height: frame.height(), numbers: Vec::new(), texts: Vec::new(), has: Has::default(), product_kind: "text" };
+        reader.ids(frame, columns, &mut problems)?;
+        let day = column(frame, columns.name("day"), Input::Transactions).and_then(|c| frames::days(c, Input::Transactions));
+        if let Some(days) = problems.take(day)? {
+            reader.columns.push(days.with_name("day".into()).into_series().into());
+        }
+        for name in ["quantity", "net_sales"] {
+            reader.number(frame, name, columns.name(name), false, &mut problems)?;
+        }
+        for name in columns.discounts().iter().chain(columns.numbers()) {
+            reader.number(frame, name, columns.name(name), true, &mut problems)?;
+        }
+        for (name, _) in columns.expressions() {
+            reader.number(frame, name, &number_name(name), true, &mut problems)?;
+        }
+        reader.optional(frame, columns, &mut problems)?;
+        problems.finish()?;
+        Ok(reader)
+    }
+
+    fn ids(&mut self, frame: &DataFrame, columns: &Columns, problems: &mut Problems) -> Result<()> {
+        for (name, needed) in [("customer", true), ("product", true), ("basket", false), ("store", false)] {
+            let in_frame = columns.name(name);
+            if !needed && frame.column(in_frame).is_err() {
+                continue;
+            }
+            let column = column(frame, in_frame, Input::Transactions)?;
+            if name == "customer" && let Some(problem) = null_problem(column, Input::Transactions, "Leave out lines without a customer, and say what share of sales they are") {
+                problems.push(problem);
+            }
+            if let Some(ids) = problems.take(IdColumn::new(column, Input::Transactions))? {
+                if name == "product" {
+                    self.product_kind = ids.kind();
+                }
+                self.columns.push(ids.into_column(name));
+                self.has.basket |= name == "basket";
+                self.has.store |= name == "store";
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a numeric column; nulls are an error, or no amount at all where `absent` says so.
+    fn number(&mut self, frame: &DataFrame, name: &str, in_frame: &str, absent: bool, problems: &mut Problems) -> Result<()> {
+        let column = column(frame, in_frame, Input::Transactions)?;
+        if !absent && let Some(problem) = null_problem(column, Input::Transactions, "Write the amount, 0 where there is none, or leave the line out") {
+            problems.push(problem);
+        }
+        let Some(values) = problems.take(frames::numbers(column, Input::Transactions))? else { return Ok(()) };
+        let nulls = values.null_count();
+        let values = if nulls > 0 { values.fill_null_with_values(0.0)? } else { values };
+        let chunks: Vec<&[f64]> = values.downcast_iter().map(|array| array.values().as_slice()).collect();
+        match scan::numbers(&chunks, in_frame, Input::Transactions) {
+            Ok(found) => {
+                let exact = found.exact && found.largest * (self.height as f64) < 9e18;
+                self.numbers.push(Number { name: name.to_owned(), exact, nulls });
+                self.columns.push(values.with_name(number_name(name).into()).into_series().into());
+            }
+            Err(problem) => problems.push(problem),
+        }
+        Ok(())
+    }
+
+    /// Unit cost, VAT rate, sale flag, texts of conditions: kept where they are.
+    fn optional(&mut self, frame: &DataFrame, columns: &Columns, problems: &mut Problems) -> Result<()> {
+        let vat = columns.vat_column().map(|v| columns.name(v));
+        for (name, in_frame) in [("unit_cost", Some(columns.name("unit_cost"))), ("vat", vat)] {
+            let Some(found) = in_frame.and_then(|n| frame.column(n).ok()) else { continue };
+            if let Some(values) = problems.take(frames::numbers(found, Input::Transactions))? {
+                // A null stays unknown: NaN marks it inside the ledger, and only there.
+                let infinite = values.iter().flatten().filter(|v| !v.is_finite()).count();
+                if infinite > 0 {
+                    let row = values.iter().position(|v| v.is_some_and(|v| !v.is_finite())).unwrap_or(0);
+                    let problem = Problem::new(Input::Transactions, Fault::NotFinite, "a number is NaN or infinite").column(found.name().as_str());
+                    problems.push(problem.first(row).count(infinite).remedy("Write the amount, or leave it empty"));
+                }
+                let filled = if values.null_count() > 0 { values.fill_null_with_values(f64::NAN)? } else { values };
+                self.columns.push(filled.with_name(number_name(name).into()).into_series().into());
+                self.has.unit_cost |= name == "unit_cost";
+                self.has.vat |= name == "vat";
+            }
+        }
+        if let Some(flag) = columns.flag_column() {
+            let flags = column(frame, columns.name(flag), Input::Transactions).and_then(|c| frames::flags(c, Input::Transactions));
+            if let Some(flags) = problems.take(flags)? {
+                self.columns.push(flags.with_name("flag".into()).into_series().into());
+                self.has.flag = true;
+            }
+        }
+        for text in columns.texts() {
+            if let Ok(found) = frame.column(columns.name(text)) {
+                self.columns.push(frames::texts(found)?.with_name(format!("text:{text}").into()).into_series().into());
+                self.texts.push(text.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, products: ProductTable, columns: &Columns) -> Result<Ledger> {
+        let mut frame = DataFrame::new(self.height, self.columns)?;
+        frame.align_chunks_par();
+        let blocks: Vec<Vec<(i32, i32)>> = {
+            let days = frame.column("day")?.as_materialized_series().i32()?;
+            days.downcast_iter().map(|array| scan::days(array.values().as_slice())).collect()
+        };
+        let found = blocks.iter().flatten().fold((i32::MAX, i32::MIN), |(low, high), (a, b)| (low.min(*a), high.max(*b)));
+        let (first, last) = columns.ledger_days();
+        let (first, last) = (first.unwrap_or(Day::from_epoch(found.0)), last.unwrap_or(Day::from_epoch(found.1)));
+        let days = DaySpan::new(first, last).ok_or_else(|| {
+            Problem::new(Input::Promotion, Fault::WindowOrder, "the ledger ends before it begins").column("ledger").value(last).remedy("Mend first_day or last_day")
+        })?;
+        let user_measures = columns.expressions().iter().map(|(name, _)| name.clone()).collect();
+        Ok(Ledger { frame, numbers: self.numbers, texts: self.texts, has: self.has, blocks, products, days, user_measures })
+    }
+}
+
+/// The columns to read, all missing ones reported at once.
+fn wanted(schema: &Schema, columns: &Columns) -> Result<Vec<String>> {
+    let mut problems = Problems::default();
+    let mut wanted: Vec<String> = Vec::new();
+    let present: Vec<&str> = schema.iter_names().map(|n| n.as_str()).collect();
+    let required = ["customer", "day", "product", "quantity", "net_sales"];
+    let kept = columns.discounts().iter().chain(columns.numbers()).map(String::as_str).chain(columns.flag_column());
+    for name in required.into_iter().chain(kept).map(|n| columns.name(n)) {
+        if !schema.contains(name) {
+            problems.push(missing(name, present.iter().copied(), Input::Transactions));
+        } else if !wanted.iter().any(|w| w == name) {
+            wanted.push(name.to_owned());
+        }
+    }
+    let optional = ["basket", "store", "unit_cost"].into_iter().chain(columns.vat_column()).chain(columns.texts().iter().map(String::as_str));
+    for name in optional {
+        let in_frame = columns.name(name);
+        if schema.contains(in_frame) {
+            if !wanted.iter().any(|w| w == in_frame) {
+                wanted.push(in_frame.to_owned());
+            }
+        } else if ["basket", "store"].contains(&name) && columns.is_renamed(name) {
+            problems.push(missing(in_frame, present.iter().copied(), Input::Transactions));
+        }
+    }
+    problems.finish()?;
+    Ok(wanted)
+}
+
+/// Refuses a measure whose value on a line depends on other lines: evaluated on all of the first lines and on pieces of them, it must give the same.
+fn check_row_wise(frame: &LazyFrame, name: &str, expression: &Expr) -> Result<()> {
+    const SAMPLE: IdxSize = 64;
+    let problem = |text: String| {
+        let hint = "A measure must be a row-wise expression: one number a line, from that line alone; drop sum(), mean(), over(), shift(), cum_sum() and the like";
+        crate::Error::from(Problem::new(Input::Transactions, Fault::NotRowWise, text).column(name).remedy(hint))
+    };
+    let evaluate = |frame: LazyFrame| -> Result<Vec<Option<f64>>> {
+        let found = collect(frame.select([expression.clone().cast(DataType::Float64).alias("value")])).map_err(|error| problem(format!("the measure cannot be evaluated ({error})")))?;
+        Ok(found.column("value")?.as_materialized_series().f64()?.iter().collect())
+    };
+    let sample = collect(frame.clone().slice(0, SAMPLE))?;
+    let whole = evaluate(sample.clone().lazy())?;
+    if whole.len() != sample.height() {
+        return Err(problem(format!("the measure gives {} values for {} lines", whole.len(), sample.height())));
+    }
+    for (row, value) in whole.iter().enumerate() {
+        if evaluate(sample.slice(row as i64, 1).lazy())?.first() != Some(value) {
+            return Err(problem("the measure's value on a line depends on other lines".into()).into());
+        }
+    }
+    Ok(())
+}
+
+/// A hint at the nearest numeric column that was kept.
+pub(crate) fn number_hint(ledger: &Ledger, name: &str) -> String {
+    did_you_mean(name, ledger.numbers.iter().map(|n| n.name.as_str()))
+}

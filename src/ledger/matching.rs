@@ -1,0 +1,332 @@
+//! Which lines fall in which atom of which customer: the hot path.
+//!
+//! Blocks of 65,536 lines whose days lie outside all windows are passed over by their first and last day. In the others each line's day is looked
+//! up in a table of spans, then its customer, then its product. What remains are *hits*, in row order.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::frames::IdColumn;
+use super::lookup::{Codes, Keys, Lookup, NONE, text_key};
+use super::scan::BLOCK;
+use super::{Ledger, sums::discount_sum};
+use crate::cells::{MarkdownRule, OfferRule, Partition, Role};
+use crate::error::{Fault, Input, Problem, Result};
+use crate::study::{Arm, Assignment, Ids, Period};
+
+/// A line of an assigned customer in a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit {
+    pub(super) customer: u32,
+    /// Within the chunk.
+    pub(super) row: u32,
+    /// Index into the partition's products, [`NONE`] for others.
+    pub(super) product: u32,
+    pub(super) atom: u16,
+    pub(super) span: u8,
+    pub(super) offer: bool,
+}
+
+/// The hits of one block of lines.
+#[derive(Debug, Default)]
+pub(super) struct BlockHits {
+    pub(super) chunk: usize,
+    pub(super) hits: Vec<Hit>,
+    pub(super) outside_windows: u64,
+    pub(super) outside_assignment: u64,
+}
+
+/// The id columns a match needs, kept alive while their slices are used.
+pub(super) struct IdColumns {
+    customer: IdColumn,
+    product: IdColumn,
+    store: Option<IdColumn>,
+}
+
+impl IdColumns {
+    pub(super) fn new(ledger: &Ledger) -> Result<Self> {
+        let store = if ledger.has.store { Some(ledger.ids("store")?) } else { None };
+        Ok(Self { customer: ledger.ids("customer")?, product: ledger.ids("product")?, store })
+    }
+}
+
+/// Everything needed to match a block.
+pub(super) struct Matcher<'a> {
+    ledger: &'a Ledger,
+    partition: &'a Partition,
+    arm: &'a [Arm],
+    customers: Codes<'a>,
+    products: Codes<'a>,
+    pub(super) stores: Option<Keys<'a>>,
+    first_day: i32,
+    last_day: i32,
+    /// By day from `first_day`: 1 + the span, or 0.
+    span_of_day: Vec<u8>,
+    first_atoms: Vec<u16>,
+    spans: usize,
+    pub(super) sales: Sales,
+    logged: HashSet<(u32, i32, u32)>,
+}
+
+/// The dictionaries of an assignment and a partition.
+pub(super) struct Dictionaries<'a> {
+    customers: Lookup<'a>,
+    products: Lookup<'a>,
+    customer_ids: &'a Ids,
+    product_ids: &'a Ids,
+}
+
+impl<'a> Dictionaries<'a> {
+    pub(super) fn new(assignment: &'a Assignment, partition: &'a Partition) -> Self {
+        Self {
+            customers: Lookup::new(&assignment.customers),
+            products: Lookup::new(&partition.products),
+            customer_ids: &assignment.customers,
+            product_ids: &partition.products,
+        }
+    }
+}
+
+/// Which lines are on a general sale.
+#[derive(Debug, Default)]
+pub(super) enum Sales {
+    /// Not told apart.
+    #[default]
+    None,
+    /// The ledger's flag, checked: by product, day and store.
+    Flag(HashMap<(u32, i32), (u32, u32)>),
+    /// The calendar, by product: first day, last day, store key.
+    Calendar(Vec<Vec<(i32, i32, Option<u64>)>>),
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(ledger: &'a Ledger, partition: &'a Partition, assignment: &'a Assignment, ids: &'a IdColumns, dictionaries: &'a Dictionaries<'a>) -> Result<Self> {
+        let customers = dictionaries.customers.bind(&ids.customer, "customer", Input::Assignment, dictionaries.customer_ids)?;
+        let products = dictionaries.products.bind(&ids.product, "product", Input::Promotion, dictionaries.product_ids)?;
+        let stores = ids.store.as_ref().map(Keys::new);
+        let first_day = partition.spans.iter().map(|s| s.days.first.epoch()).min().unwrap_or(0);
+        let last_day = partition.spans.iter().map(|s| s.days.last.epoch()).max().unwrap_or(-1);
+        let length = usize::try_from(i64::from(last_day) - i64::from(first_day) + 1).unwrap_or(0);
+        let mut span_of_day = vec![0; length];
+        for (span, number) in partition.spans.iter().zip(1_u8..) {
+            for day in span.days.first.epoch()..=span.days.last.epoch() {
+                span_of_day[(day - first_day) as usize] = number;
+            }
+        }
+        let logged = match &partition.offer {
+            OfferRule::Log(log) => log.iter().map(|r| (r.customer, r.day, r.product.unwrap_or(NONE))).collect(),
+            _ => HashSet::new(),
+        };
+        let mut matcher = Self {
+            ledger,
+            partition,
+            arm: &assignment.arm,
+            customers,
+            products,
+            stores,
+            first_day,
+            last_day,
+            span_of_day,
+            first_atoms: partition.first_atoms(),
+            spans: partition.spans.len(),
+            sales: Sales::None,
+            logged,
+        };
+        matcher.sales = matcher.sales()?;
+        Ok(matcher)
+    }
+
+    /// All hits of one block.
+    pub(super) fn block(&self, chunk: usize, block: usize) -> Result<BlockHits> {
+        let days = self.ledger.day_chunk(chunk)?;
+        let from = block * BLOCK;
+        let to = (from + BLOCK).min(days.len());
+        let mut found = BlockHits { chunk, ..BlockHits::default() };
+        let (low, high) = self.ledger.blocks[chunk][block];
+        if high < self.first_day || low > self.last_day {
+            found.outside_windows = (to - from) as u64;
+            return Ok(found);
+        }
+        match &self.customers {
+            Codes::Integers(lookup, chunks) => {
+                let ids = &chunks[chunk][from..to];
+                self.candidates(&days[from..to], from, |at| lookup.get(ids[at]), &mut found);
+            }
+            Codes::Texts(lookup, chunks) => {
+                let ids = chunks[chunk];
+                self.candidates(&days[from..to], from, |at| lookup.get(ids.value(from + at)).copied().unwrap_or(NONE), &mut found);
+            }
+        }
+        self.classify(chunk, days, &mut found)?;
+        Ok(found)
+    }
+
+    /// Lines in a window of an assigned customer.
+    fn candidates(&self, days: &[i32], from: usize, customer: impl Fn(usize) -> u32, found: &mut BlockHits) {
+        let mut outside = 0;
+        for (at, &day) in days.iter().enumerate() {
+            let span = self.span_of_day.get(day.wrapping_sub(self.first_day) as u32 as usize).copied().unwrap_or(0);
+            if span == 0 {
+                outside += 1;
+                continue;
+            }
+            let code = customer(at);
+            if code == NONE {
+                found.outside_assignment += 1;
+                continue;
+            }
+            found.hits.push(Hit { customer: code, row: (from + at) as u32, product: NONE, atom: 0, span: span - 1, offer: false });
+        }
+        found.outside_windows += outside;
+    }
+
+    /// Product, atom and flags of each hit.
+    fn classify(&self, chunk: usize, days: &[i32], found: &mut BlockHits) -> Result<()> {
+        let discounts = match &self.partition.offer {
+            OfferRule::Discounts(columns) => columns.iter().map(|c| self.ledger.number_chunk(c, chunk)).collect::<Result<Vec<_>>>()?,
+            _ => Vec::new(),
+        };
+        for hit in &mut found.hits {
+            let row = hit.row as usize;
+            hit.product = self.products.get(chunk, row);
+            let class = class_of(self.partition, hit.product);
+            let span = usize::from(hit.span);
+            hit.atom = self.first_atoms[class * self.spans + span];
+            let splits = self.partition.splits(self.partition.classes[class], &self.partition.spans[span]);
+            if splits.offer {
+                hit.offer = self.is_offer(hit, days[row], row, &discounts);
+                hit.atom += u16::from(hit.offer);
+            }
+            if splits.marked_down && self.on_sale(hit.product, days[row], chunk, row) {
+                hit.atom += 1 + u16::from(splits.offer);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_offer(&self, hit: &Hit, day: i32, row: usize, discounts: &[&[f64]]) -> bool {
+        match &self.partition.offer {
+            OfferRule::None => false,
+            OfferRule::Discounts(_) => discount_sum(discounts, row) != 0.0,
+            OfferRule::Target => self.arm[hit.customer as usize] == Arm::Target,
+            OfferRule::Log(_) => self.logged.contains(&(hit.customer, day, hit.product)) || self.logged.contains(&(hit.customer, day, NONE)),
+        }
+    }
+
+    fn on_sale(&self, product: u32, day: i32, chunk: usize, row: usize) -> bool {
+        match &self.sales {
+            Sales::None => false,
+            Sales::Flag(_) => self.flag(chunk, row),
+            Sales::Calendar(by_product) => {
+                let store = || self.stores.as_ref().and_then(|keys| keys.get(chunk, row));
+                by_product.get(product as usize).is_some_and(|sales| sales.iter().any(|(first, last, at)| *first <= day && day <= *last && (at.is_none() || *at == store())))
+            }
+        }
+    }
+
+    fn flag(&self, chunk: usize, row: usize) -> bool {
+        let flags = self.ledger.column("flag").ok().and_then(|series| series.bool().ok());
+        flags.and_then(|flags| flags.downcast_iter().nth(chunk)).is_some_and(|array| array.value(row))
+    }
+
+    fn sales(&self) -> Result<Sales> {
+        match &self.partition.markdown {
+            MarkdownRule::None => Ok(Sales::None),
+            MarkdownRule::Flag => self.checked_flags().map(Sales::Flag),
+            MarkdownRule::Calendar(by_product) => {
+                let integers = matches!(self.stores, Some(Keys::Integers(_)));
+                let key = |store: &String| if integers { store.trim().parse::<i64>().map_or(u64::MAX, |id| id as u64) } else { text_key(store) };
+                let days = |sales: &Vec<crate::cells::SaleDays>| sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect();
+                Ok(Sales::Calendar(by_product.iter().map(days).collect()))
+            }
+        }
+    }
+
+    /// The flag of every listed product, day and store of the promotion, for all lines of the ledger: it must not depend on the customer.
+    /// Gives for each product and day how many stores were seen, and in how many it was on sale.
+    fn checked_flags(&self) -> Result<HashMap<(u32, i32), (u32, u32)>> {
+        let promotion = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days);
+        let mut seen: HashMap<(u32, i32, u64), (bool, usize)> = HashMap::new();
+        let (mut differing, mut first, mut offset) = (0, None, 0);
+        for chunk in 0..self.ledger.chunks() {
+            let days = self.ledger.day_chunk(chunk)?;
+            for (row, &day) in days.iter().enumerate() {
+                if !promotion.is_some_and(|span| span.contains(crate::study::Day::from_epoch(day))) {
+                    continue;
+                }
+                let product = self.products.get(chunk, row);
+                if product == NONE {
+                    continue;
+                }
+                let store = self.stores.as_ref().and_then(|keys| keys.get(chunk, row)).unwrap_or(0);
+                let flag = self.flag(chunk, row);
+                let (known, _) = *seen.entry((product, day, store)).or_insert((flag, offset + row));
+                if known != flag {
+                    differing += 1;
+                    first.get_or_insert((offset + row, product, day));
+                }
+            }
+            offset += days.len();
+        }
+        if let Some((row, product, day)) = first {
+            return Err(Problem::new(Input::Transactions, Fault::FlagDiffers, "the general-sale flag differs within a product and day")
+                .column("markdown")
+                .first(row)
+                .value(format!("product {}, {}", self.partition.products.text(product as usize), crate::study::Day::from_epoch(day)))
+                .count(differing)
+                .remedy("The flag must come from the calendar, never from the price the customer chose to pay; give calendar_file, or a flag that is constant within product and day (and store)")
+                .into());
+        }
+        let mut by_day: HashMap<(u32, i32), (u32, u32)> = HashMap::new();
+        for ((product, day, _), (flag, _)) in seen {
+            let entry = by_day.entry((product, day)).or_default();
+            entry.0 += 1;
+            entry.1 += u32::from(flag);
+        }
+        Ok(by_day)
+    }
+
+    /// For each product of the partition the share of the promotion's days on which it is on general sale; `None` where that is not seen.
+    pub(super) fn share_on_sale(&self, stores: usize) -> Vec<Option<f64>> {
+        let Some(span) = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days) else { return Vec::new() };
+        match &self.sales {
+            Sales::None => Vec::new(),
+            Sales::Flag(by_day) => {
+                let mut sums = vec![(0.0, 0.0); self.partition.products.len()];
+                let mut days: Vec<_> = by_day.iter().collect();
+                days.sort_unstable_by_key(|(key, _)| **key);
+                for ((product, _), (seen, on_sale)) in days {
+                    let sum = &mut sums[*product as usize];
+                    sum.0 += 1.0;
+                    sum.1 += f64::from(*on_sale) / f64::from(*seen);
+                }
+                sums.into_iter().map(|(days, on_sale)| (days > 0.0).then(|| on_sale / days)).collect()
+            }
+            Sales::Calendar(by_product) => by_product.iter().map(|sales| Some(calendar_share(sales, span.first.epoch(), span.last.epoch(), stores))).collect(),
+        }
+    }
+}
+
+/// The mean over days of the share of stores in which a product is on sale.
+fn calendar_share(sales: &[(i32, i32, Option<u64>)], first: i32, last: i32, stores: usize) -> f64 {
+    let mut sum = 0.0;
+    for day in first..=last {
+        let running = || sales.iter().filter(|(from, to, _)| *from <= day && day <= *to);
+        if running().any(|(_, _, store)| store.is_none()) {
+            sum += 1.0;
+        } else {
+            let distinct: HashSet<_> = running().map(|(_, _, store)| store).collect();
+            sum += (distinct.len() as f64 / stores.max(1) as f64).min(1.0);
+        }
+    }
+    sum / f64::from(last - first + 1)
+}
+
+/// The class of a product of the partition; unlisted products are in the first.
+pub(super) fn class_of(partition: &Partition, product: u32) -> usize {
+    partition.class_of_product.get(product as usize).map_or(0, |c| usize::from(*c))
+}
+
+/// The role of a product of the partition.
+pub(super) fn role_of(partition: &Partition, product: u32) -> Role {
+    partition.classes[class_of(partition, product)].role
+}

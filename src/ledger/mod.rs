@@ -1,0 +1,19 @@
+//! What happened: transaction lines as amounts, checked, with typed ids. The only room that reads frames.
+//!
+//! [`Ledger::from_frames`] selects the columns it was told to keep, reports *all* problems of the schema and the values at once, and keeps
+//! the columns as they came, without a copy wherever the types allow. Dictionaries are made by whoever needs them.
+
+mod assignment;
+mod columns;
+mod frames;
+mod lines;
+mod lookup;
+mod matching;
+mod products;
+mod scan;
+mod sums;
+
+pub use assignment::AssignmentColumns;
+pub use columns::{Columns, NAMES};
+pub use lines::{Ledger, Lines};
+pub use products::ProductTable;

@@ -1,0 +1,157 @@
+//! The product table: one row a product, with what selections and suppliers ask of it.
+
+use hashbrown::HashMap;
+use polars::prelude::*;
+
+use super::frames::{self, IdColumn, collect, column, null_problem};
+use super::Columns;
+use crate::error::{Fault, Input, Problem, Result};
+use crate::study::Ids;
+
+/// What is known of products. Products that are sold but not listed belong to no category.
+#[derive(Debug, Clone, Default)]
+pub struct ProductTable {
+    pub(crate) ids: Ids,
+    /// Other columns, by promolift's names where it has one, one row an id.
+    frame: DataFrame,
+    /// Rows that repeated an earlier product with the same category.
+    pub(crate) repeated: usize,
+}
+
+impl ProductTable {
+    /// Reads the product table; a product listed twice with the same category is counted, with two categories it is an error.
+    ///
+    /// # Errors
+    /// A missing or null `product`, an unusable type, two categories for one product.
+    pub fn from_frame(products: impl IntoLazy, columns: &Columns) -> Result<Self> {
+        let frame = collect(products.lazy())?;
+        let ids_column = column(&frame, columns.name("product"), Input::Products)?;
+        if let Some(problem) = null_problem(ids_column, Input::Products, "Leave out rows without a product") {
+            return Err(problem.into());
+        }
+        let ids = IdColumn::new(ids_column, Input::Products)?.to_ids();
+        let (keep, repeated) = distinct(&ids, &frame, columns)?;
+        let named = rename(&frame, columns)?;
+        let (ids, frame) = if repeated == 0 { (ids, named) } else { (pick(&ids, &keep), named.take(&IdxCa::from_vec("keep".into(), keep))?) };
+        Ok(Self { ids, frame, repeated })
+    }
+
+    /// An empty table: every product is unlisted.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// How many products it lists.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether it lists none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Whether it has a column.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.frame.column(name).is_ok()
+    }
+
+    /// A column as texts.
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<Option<String>>> {
+        let texts = frames::texts(column(&self.frame, name, Input::Products)?)?;
+        Ok(texts.iter().map(|t| t.map(str::to_owned)).collect())
+    }
+
+    /// A column of numbers; a null is `None`, NaN or infinity an error.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        let values = frames::numbers(column(&self.frame, name, Input::Products)?, Input::Products)?;
+        let bad = || values.iter().enumerate().filter(|(_, v)| v.is_some_and(|v| !v.is_finite()));
+        match bad().next() {
+            None => Ok(values.iter().collect()),
+            Some((row, value)) => Err(Problem::new(Input::Products, Fault::NotFinite, "a number is NaN or infinite")
+                .column(name)
+                .first(row)
+                .value(value.unwrap_or(f64::NAN))
+                .count(bad().count())
+                .remedy("Write the number, or leave it empty")
+                .into()),
+        }
+    }
+
+    /// From ids to rows.
+    pub(crate) fn rows(&self) -> RowOfId<'_> {
+        match &self.ids {
+            Ids::Integers(ids) => RowOfId::Integers(ids.iter().copied().zip(0..).collect()),
+            Ids::Texts(ids) => RowOfId::Texts(ids.iter().map(String::as_str).zip(0..).collect()),
+        }
+    }
+}
+
+/// The row of an id.
+pub(crate) enum RowOfId<'a> {
+    Integers(HashMap<i64, u32>),
+    Texts(HashMap<&'a str, u32>),
+}
+
+/// The rows to keep: the first of each product. Two categories for one product are an error.
+fn distinct(ids: &Ids, frame: &DataFrame, columns: &Columns) -> Result<(Vec<IdxSize>, usize)> {
+    let categories = match frame.column(columns.name("category")) {
+        Ok(column) => Some(frames::texts(column)?),
+        Err(_) => None,
+    };
+    fn first_rows<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<u32> {
+        let mut seen = HashMap::new();
+        keys.zip(0_u32..).map(|(key, row)| *seen.entry(key).or_insert(row)).collect()
+    }
+    let first = match ids {
+        Ids::Integers(ids) => first_rows(ids.iter()),
+        Ids::Texts(ids) => first_rows(ids.iter()),
+    };
+    let again = || first.iter().zip(0_u32..).filter(|(first, row)| **first != *row);
+    if let Some(categories) = categories {
+        let mut differing = again().filter(|(first, row)| categories.get(**first as usize) != categories.get(*row as usize));
+        if let Some((_, row)) = differing.next() {
+            return Err(Problem::new(Input::Products, Fault::TwoCategories, "a product is listed with two categories")
+                .column(columns.name("product"))
+                .first(row as usize)
+                .value(ids.text(row as usize))
+                .count(1 + differing.count())
+                .remedy("Keep one row a product")
+                .into());
+        }
+    }
+    let repeated = again().count();
+    let keep = first.iter().zip(0_u32..).filter(|(first, row)| **first == *row).map(|(_, row)| IdxSize::from(row)).collect();
+    Ok((keep, repeated))
+}
+
+fn pick(ids: &Ids, keep: &[IdxSize]) -> Ids {
+    match ids {
+        Ids::Integers(ids) => Ids::Integers(keep.iter().map(|&row| ids[row as usize]).collect()),
+        Ids::Texts(ids) => Ids::Texts(keep.iter().map(|&row| ids[row as usize].clone()).collect()),
+    }
+}
+
+/// Columns by promolift's names: a mapped column wins over one that happens to have the name.
+fn rename(frame: &DataFrame, columns: &Columns) -> Result<DataFrame> {
+    let mut named = frame.clone();
+    for (name, in_frame) in columns.renamed() {
+        if name != in_frame && frame.column(in_frame).is_ok() {
+            if named.column(name).is_ok() {
+                named = named.drop(name)?;
+            }
+            let copy = frame.column(in_frame)?.clone().with_name(name.as_str().into());
+            named.with_column(copy)?;
+        }
+    }
+    if let Some(vat) = columns.vat_column()
+        && let Ok(found) = frame.column(columns.name(vat))
+    {
+        named.with_column(found.clone().with_name("vat".into()))?;
+    }
+    Ok(named)
+}

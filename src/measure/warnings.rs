@@ -1,0 +1,127 @@
+//! What a reader should know besides: hazards of the input, of the statistics, and of checks that warn.
+
+use super::Job;
+use crate::profit::Profit;
+use crate::study::{Arm, CovarianceRule, EstimatorName, Period};
+use crate::validity::{CheckResult, Hazard, Status, Warning};
+
+/// All warnings of a measurement.
+pub(super) fn warnings(job: &Job<'_>, checks: &[CheckResult], profit: &Profit) -> Vec<Warning> {
+    let mut warnings = of_input(job);
+    warnings.extend(of_statistics(job));
+    let outside = profit.memo.iter().find(|r| r.row == "offer_discount_outside_focal").and_then(|r| r.estimate.value());
+    if let Some(outside) = outside && outside.abs() >= 0.005 {
+        warnings.push(Warning::new(
+            Hazard::OfferDiscountOutsideFocal,
+            format!("the offer's discount columns also change by {outside:.2} on lines that are not focal in the promotion window (tender lines?); the bridge counts them in the margins of those lines"),
+        ));
+    }
+    warnings.extend(checks.iter().filter(|c| c.status == Status::Warn).filter_map(of_check));
+    warnings
+}
+
+fn of_check(check: &CheckResult) -> Option<Warning> {
+    let (hazard, action) = match check.check {
+        "sample_ratio" => (Hazard::SampleRatio, "check how customers were assigned"),
+        "baseline_balance" => (Hazard::BaselineBalance, "the arms differed before; prefer an estimator that adjusts for it"),
+        "placebo" => (Hazard::Placebo, "read the effects with that in mind"),
+        "control_leak" => (Hazard::ControlLeak, "effects are understated by about that share; never drop the controls who redeemed"),
+        "other_promotions" => (Hazard::OtherPromotions, "the effect is on top of those promotions"),
+        "window_coverage" => (Hazard::WindowCoverage, "bring the missing days; a short post window hides forward buying"),
+        "focal_share" => (Hazard::FocalShare, "direct effect, cannibalisation and halo say little apart; read the total"),
+        "small_arms" => (Hazard::SmallArms, "only large effects can be found"),
+        "on_sale_share" => (Hazard::OnSaleShare, "the general sale, not the offer, sets most of the focal prices"),
+        "silence" => (Hazard::Silence, "one arm lost more customers from sight; look for a reason other than the offer"),
+        _ => return None,
+    };
+    Some(Warning::new(hazard, format!("{}; {action}", check.text)))
+}
+
+fn of_input(job: &Job<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let facts = &job.table.facts;
+    let baseline = job.plan.windows.days(Period::Baseline);
+    if baseline < 14 {
+        let text = format!("the baseline has {baseline} days; under 14 the placebo cannot run and covariates say little. Bring more days before the promotion");
+        warnings.push(Warning::new(Hazard::ShortBaseline, text));
+    }
+    if facts.repeated_products > 0 {
+        let text = format!("{} rows of the product table repeat a product with the same category; the first was kept", facts.repeated_products);
+        warnings.push(Warning::new(Hazard::RepeatedProducts, text));
+    }
+    if !facts.null_discounts.is_empty() {
+        let columns: Vec<String> = facts.null_discounts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        warnings.push(Warning::new(Hazard::EmptyDiscounts, format!("empty values were taken as 0 in {}", columns.join(", "))));
+    }
+    if let Some(lines) = facts.lines {
+        if lines.negative_price > 0 {
+            let text = format!("{} lines have quantity and net sales of opposite signs; they are counted as they stand. Check whether they are corrections", lines.negative_price);
+            warnings.push(Warning::new(Hazard::NegativePrice, text));
+        }
+        let has_cost = job.plan.amounts.iter().any(|a| a.name == "cost");
+        if has_cost && lines.without_cost > 0 {
+            let text = format!("{} of {} lines have no unit cost; the margin rate was used for them", lines.without_cost, lines.used);
+            warnings.push(Warning::new(Hazard::WithoutCost, text));
+        }
+    }
+    warnings.extend(of_log(job));
+    if !job.study.assignment.segments.is_empty() {
+        let names: Vec<&str> = job.study.assignment.segments.iter().map(|(name, _)| name.as_str()).collect();
+        warnings.push(Warning::new(Hazard::SegmentsNotMeasured, format!("effects by segment ({}) are not measured by this version", names.join(", "))));
+    }
+    warnings
+}
+
+/// Redemption logs that disagree with the lines.
+fn of_log(job: &Job<'_>) -> Option<Warning> {
+    let log = job.study.promotion.redemptions.as_ref()?;
+    let units = job.plan.measures.iter().find(|m| m.name == "units")?;
+    let logged: f64 = log.iter().filter_map(|r| r.quantity).sum();
+    let on_lines: f64 = crate::effects::measure_by_customer(job.table, units, |a| a.offer == Some(true)).iter().sum();
+    let all = log.iter().all(|r| r.quantity.is_some());
+    (all && (logged - on_lines).abs() > 0.005).then(|| {
+        let text = format!("the log redeems {logged} units, the lines it marks hold {on_lines}; redeemed units are counted on the lines");
+        Warning::new(Hazard::LogQuantities, text)
+    })
+}
+
+fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let assignment = &job.study.assignment;
+    let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
+    let needed = 25 * (job.fit.used.len() + 1);
+    if smaller < needed && !job.fit.used.is_empty() {
+        let text = format!("the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates", job.fit.used.len());
+        warnings.push(Warning::new(Hazard::FewCustomersPerCovariate, text));
+    }
+    let options = &job.study.options;
+    if options.estimator == EstimatorName::Cuped && options.covariance == CovarianceRule::Default && !job.study.promotion.randomised {
+        let text = "cuped with its own covariance takes the slope as known, which needs a target that was drawn; use covariance = \"HC2\" or regression_att";
+        warnings.push(Warning::new(Hazard::CupedNeedsRandomisation, text));
+    }
+    if matches!(options.estimator, EstimatorName::Cuped | EstimatorName::Regression) {
+        let text = "totals and money are target customers times the average over all assigned; they do not agree with the ledger to the cent. regression_att does";
+        warnings.push(Warning::new(Hazard::TotalsOverAssigned, text));
+    }
+    let controls = assignment.count(Arm::Control);
+    if controls < 500 {
+        let skewness = control_skewness(job);
+        if skewness > 2.0 {
+            let text = format!("the control has {controls} customers and a skewness of {skewness:.1}; relative intervals are lopsided. From 500 controls on they can be trusted");
+            warnings.push(Warning::new(Hazard::SkewedControl, text));
+        }
+    }
+    warnings
+}
+
+/// Skewness of the controls' net sales after the baseline.
+fn control_skewness(job: &Job<'_>) -> f64 {
+    let Some(measure) = job.plan.measures.iter().find(|m| m.name == "net_sales") else { return 0.0 };
+    let values = crate::effects::measure_by_customer(job.table, measure, |a| a.period != Period::Baseline);
+    let controls: Vec<f64> = values.iter().zip(&job.study.assignment.arm).filter(|(_, a)| **a == Arm::Control).map(|(v, _)| *v).collect();
+    let n = controls.len() as f64;
+    let mean = controls.iter().sum::<f64>() / n;
+    let moment = |power: i32| controls.iter().map(|v| (v - mean).powi(power)).sum::<f64>() / n;
+    let spread = moment(2).sqrt();
+    if spread > 0.0 { moment(3) / spread.powi(3) } else { 0.0 }
+}

@@ -1,0 +1,135 @@
+//! The conclusion in plain words: what may be believed, why not, and what to do.
+
+use super::words::Voice;
+use crate::measure::Measurement;
+use crate::validity::{Conclusion, Status};
+
+/// The verdict.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    /// Its kind.
+    pub(super) tone: Tone,
+    /// It, in one line.
+    pub(super) line: String,
+    /// What follows from it.
+    pub(super) text: String,
+    /// Why, where it needs reasons.
+    pub(super) reasons: Vec<Objection>,
+}
+
+/// The kind of a verdict, for its looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// The figures are effects.
+    Sound,
+    /// They are, with a reservation.
+    Reserved,
+    /// They are not.
+    Refused,
+}
+
+/// A reason to refuse or to leave open.
+#[derive(Debug, Clone)]
+pub(super) struct Objection {
+    /// What is wrong.
+    pub(super) problem: String,
+    /// What was found.
+    pub(super) found: Option<String>,
+    /// What to do.
+    pub(super) remedy: String,
+}
+
+const CHOSEN: &str = "The target group was chosen, not drawn. What the groups bought before is accounted for and no check finds a difference that is left, \
+    but no check can rule one out: the figures are effects only if nothing else sets the groups apart. Draw the next target group at random.";
+
+/// The verdict of a measurement.
+pub(super) fn verdict(measurement: &Measurement) -> Verdict {
+    match &measurement.conclusion {
+        Conclusion::Experiment => Verdict {
+            tone: Tone::Sound,
+            line: "EXPERIMENT. The figures below are what the promotion caused.".to_owned(),
+            text: "The target group was drawn at random, and no check objects. What chance leaves open is in the intervals.".to_owned(),
+            reasons: Vec::new(),
+        },
+        Conclusion::Observational => Verdict {
+            tone: Tone::Reserved,
+            line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(),
+            text: CHOSEN.to_owned(),
+            reasons: Vec::new(),
+        },
+        Conclusion::Inconclusive { reasons } => Verdict {
+            tone: Tone::Reserved,
+            line: "INCONCLUSIVE. The data cannot say whether the goal was met.".to_owned(),
+            text: inconclusive(measurement.randomised),
+            reasons: reasons.iter().map(|goal| undecided(goal)).collect(),
+        },
+        Conclusion::Refused { reasons } => Verdict {
+            tone: Tone::Refused,
+            line: "REFUSED. The figures below must not be read as effects of the promotion.".to_owned(),
+            text: "They are arithmetic, not effects: differences between the two groups, some or all of which would be there without the promotion. \
+                They are shown so that the comparison can be mended."
+                .to_owned(),
+            reasons: reasons.iter().map(|reason| objection(measurement, reason)).collect(),
+        },
+    }
+}
+
+fn inconclusive(randomised: bool) -> String {
+    if randomised {
+        "The target group was drawn at random and no check objects, so the figures are effects; they are too uncertain to decide.".to_owned()
+    } else {
+        CHOSEN.to_owned()
+    }
+}
+
+fn undecided(goal: &str) -> Objection {
+    Objection {
+        problem: format!("Goal \"{goal}\": both reaching it and falling short of it fit the data."),
+        found: None,
+        remedy: "Measure more customers or a longer time, or take the goal as not shown.".to_owned(),
+    }
+}
+
+fn objection(measurement: &Measurement, reason: &str) -> Objection {
+    let (problem, remedy) = refusal(reason, measurement.randomised);
+    let failed = measurement.checks.iter().find(|c| c.check == reason && c.status == Status::Fail);
+    let found = failed.map(|c| Voice::Differences.says(&c.text).into_owned()).filter(|text| !text.is_empty());
+    Objection { problem, found, remedy: remedy.to_owned() }
+}
+
+/// What a reason to refuse means, and what to do about it.
+fn refusal(reason: &str, randomised: bool) -> (String, &'static str) {
+    let (problem, remedy) = match reason {
+        "placebo" => (
+            "The same comparison, made in the weeks before the promotion, already finds a difference where there is nothing to find. What it finds \
+             later may be that same difference.",
+            "Compare with customers who bought alike before, add covariates that explain the difference, or draw the next target group at random.",
+        ),
+        "no_placebo" => (
+            "The target group was chosen, and too few days before the promotion are covered to test whether the groups would have bought alike anyway.",
+            "Bring at least 14 days before the promotion, better 56, or draw the next target group at random.",
+        ),
+        "sample_ratio" => (
+            "The sizes of the groups do not fit the intended shares: customers were lost, added or moved after the draw.",
+            "Compare the assignment as it was drawn with the one handed over, and measure everybody who was drawn.",
+        ),
+        "baseline_balance" if randomised => (
+            "The groups bought differently before the promotion, by more than a fair draw allows.",
+            "Look for customers who were moved or left out after the draw, and measure everybody as drawn.",
+        ),
+        "baseline_balance" => (
+            "The groups bought differently before the promotion, by more than the comparison can account for.",
+            "Compare with customers who bought alike before, or draw the next target group at random.",
+        ),
+        "control_leak" => (
+            "Control customers used the offer too, so that they do not show what happens without it.",
+            "Find out how the offer reached them, and keep it off the control group next time.",
+        ),
+        "other_promotions" => (
+            "Other promotions of the same time reached the groups unequally, so that their effects are mixed with this one's.",
+            "Measure where other promotions reached both groups alike, and plan the next assignment so that they do.",
+        ),
+        other => return (format!("The check \"{}\" failed.", super::words::check(other, Voice::Differences)), "See the checks below."),
+    };
+    (problem.to_owned(), remedy)
+}

@@ -1,0 +1,176 @@
+//! Who was assigned to which arm.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Ids;
+use crate::error::{Fault, Input, Problem, Problems, Result};
+
+/// An arm of the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// Offered the promotion.
+    Target,
+    /// Kept out.
+    Control,
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Target => "target",
+            Self::Control => "control",
+        })
+    }
+}
+
+/// A value per customer out of a few, as codes into a list of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Codes {
+    /// The names.
+    pub names: Vec<String>,
+    /// For each customer an index into `names`.
+    pub codes: Vec<u32>,
+}
+
+/// The customers of a study, their arms, and what was known of them before it.
+///
+/// Everybody assigned counts, whether seen in the ledger or not (intention to treat).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Assignment {
+    /// The customers.
+    pub customers: Ids,
+    /// The arm of each.
+    pub arm: Vec<Arm>,
+    /// The share of customers meant to be in the target arm, for the sample-ratio check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_share: Option<f64>,
+    /// The stratum of each, for post-stratification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stratum: Option<Codes>,
+    /// The cluster of each, for clustered covariance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Codes>,
+    /// Segments, by column name.
+    pub segments: Vec<(String, Codes)>,
+    /// Numeric attributes fixed before the promotion, by column name.
+    pub attributes: Vec<(String, Vec<f64>)>,
+}
+
+impl Assignment {
+    /// An assignment from two lists of the same length.
+    #[must_use]
+    pub fn new(customers: impl Into<Ids>, arm: Vec<Arm>) -> Self {
+        Self { customers: customers.into(), arm, ..Self::default() }
+    }
+
+    /// The same with the share of customers that was meant to be in the target arm.
+    #[must_use]
+    pub fn with_target_share(mut self, share: f64) -> Self {
+        self.target_share = Some(share);
+        self
+    }
+
+    /// How many customers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many customers an arm has.
+    #[must_use]
+    pub fn count(&self, arm: Arm) -> usize {
+        self.arm.iter().filter(|a| **a == arm).count()
+    }
+
+    /// A numeric attribute by its column's name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&[f64]> {
+        self.attributes.iter().find(|(n, _)| n == name).map(|(_, values)| values.as_slice())
+    }
+
+    /// Checks lengths, arms and duplicates.
+    pub(super) fn validate(&self) -> Result<()> {
+        let mut problems = Problems::default();
+        let problem = |fault, text: &str| Problem::new(Input::Assignment, fault, text);
+        let n = self.len();
+        for (name, length) in self.columns() {
+            if length != n {
+                let text = format!("{length} values for {n} customers");
+                problems.push(problem(Fault::Contradiction, &text).column(name).remedy("Give one value a customer"));
+            }
+        }
+        for arm in [Arm::Target, Arm::Control] {
+            match self.count(arm) {
+                0 => problems.push(problem(Fault::EmptyArm, "an arm has no customer").column("arm").value(arm).remedy("Both arms need customers; a promotion without a control group cannot be measured")),
+                1 => problems.push(problem(Fault::OneCustomer, "an arm has one customer only").column("arm").value(arm).remedy("Two are the least from which an interval can be made")),
+                _ => {}
+            }
+        }
+        if let Some(share) = self.target_share && !(share > 0.0 && share < 1.0) {
+            let problem = problem(Fault::OutOfRange, "the intended target share must lie strictly between 0 and 1");
+            problems.push(problem.column("intended_target_share").value(share).remedy("Write 0.5 for one half"));
+        }
+        for (name, values) in &self.attributes {
+            if let Some(row) = values.iter().position(|v| !v.is_finite()) {
+                let count = values.iter().filter(|v| !v.is_finite()).count();
+                let problem = problem(Fault::NotFinite, "an attribute must be a finite number").column(name);
+                problems.push(problem.first(row).value(values[row]).count(count).remedy("Fill it, or leave the column out"));
+            }
+        }
+        for (what, given) in [("stratum", self.stratum.is_some()), ("cluster", self.cluster.is_some())] {
+            if given {
+                let text = format!("estimates by {what} are not supported by this version");
+                problems.push(problem(Fault::Unsupported, &text).column(what).remedy(format!("Leave `{what}` out: the estimate is then not {what}ed")));
+            }
+        }
+        if self.arm.len() == n {
+            self.duplicates().into_iter().for_each(|p| problems.push(p));
+        }
+        problems.finish()
+    }
+
+    fn columns(&self) -> Vec<(&str, usize)> {
+        let mut columns = vec![("arm", self.arm.len())];
+        columns.extend(self.stratum.iter().map(|c| ("stratum", c.codes.len())));
+        columns.extend(self.cluster.iter().map(|c| ("cluster", c.codes.len())));
+        columns.extend(self.segments.iter().map(|(name, c)| (name.as_str(), c.codes.len())));
+        columns.extend(self.attributes.iter().map(|(name, v)| (name.as_str(), v.len())));
+        columns
+    }
+
+    fn duplicates(&self) -> Vec<Problem> {
+        fn repeated<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>, arm: &[Arm]) -> [Vec<usize>; 2] {
+            let mut seen = hashbrown::HashMap::new();
+            let mut found = [Vec::new(), Vec::new()];
+            for (row, key) in keys.enumerate() {
+                if let Some(first) = seen.insert(key, row) {
+                    found[usize::from(arm[first] != arm[row])].push(row);
+                }
+            }
+            found
+        }
+        let [same, both] = match &self.customers {
+            Ids::Integers(ids) => repeated(ids.iter(), &self.arm),
+            Ids::Texts(ids) => repeated(ids.iter(), &self.arm),
+        };
+        let problem = |fault, text: &str, rows: Vec<usize>, remedy: &str| {
+            rows.first().map(|&row| Problem::new(Input::Assignment, fault, text).column("customer").first(row).value(self.customers.text(row)).count(rows.len()).remedy(remedy))
+        };
+        problem(Fault::DuplicateCustomer, "a customer stands twice", same, "Keep one row a customer")
+            .into_iter()
+            .chain(problem(Fault::BothArms, "a customer stands in both arms", both, "A customer is either offered the promotion or kept out; mend the assignment"))
+            .collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! How to estimate.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
+
+/// The estimators by name; METHOD and [`crate::estimate`] say what each computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EstimatorName {
+    /// Control regression projected to the target's covariates; average over the target. The default.
+    #[default]
+    RegressionAtt,
+    /// Difference in means.
+    Unadjusted,
+    /// Lin's fully interacted regression; average over all assigned.
+    Regression,
+    /// One pooled slope.
+    Cuped,
+    /// Difference in means of outcome minus scaled baseline.
+    DifferenceInDifferences,
+}
+
+impl EstimatorName {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::RegressionAtt, Self::Unadjusted, Self::Regression, Self::Cuped, Self::DifferenceInDifferences];
+
+    /// The name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RegressionAtt => "regression_att",
+            Self::Unadjusted => "unadjusted",
+            Self::Regression => "regression",
+            Self::Cuped => "cuped",
+            Self::DifferenceInDifferences => "difference_in_differences",
+        }
+    }
+}
+
+impl fmt::Display for EstimatorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EstimatorName {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|e| e.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            let hint = nearest(text, names).map(|n| format!("Did you mean {n}? ")).unwrap_or_default();
+            Problem::new(Input::Promotion, Fault::UnknownName, "unknown estimator")
+                .column("estimation.estimator")
+                .value(text)
+                .remedy(format!("{hint}Known are {}", names.join(", ")))
+                .into()
+        })
+    }
+}
+
+/// Which departures count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alternative {
+    /// Either way.
+    #[default]
+    TwoSided,
+    /// The effect is above zero; intervals are bounded below only.
+    Greater,
+    /// The effect is below zero; intervals are bounded above only.
+    Less,
+}
+
+/// The rule for degrees of freedom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DfRule {
+    /// Satterthwaite's, for each linear combination by itself.
+    #[default]
+    Satterthwaite,
+    /// N - 2(k + 1), as regression packages give.
+    Residual,
+}
+
+/// The rule for the covariance of the effects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CovarianceRule {
+    /// The estimator's own.
+    #[default]
+    #[serde(rename = "default")]
+    Default,
+    /// MacKinnon and White's HC2.
+    #[serde(rename = "HC2")]
+    Hc2,
+    /// MacKinnon and White's HC3.
+    #[serde(rename = "HC3")]
+    Hc3,
+    /// Clustered, no correction.
+    #[serde(rename = "CR0")]
+    Cr0,
+    /// Clustered, G/(G-1).
+    #[serde(rename = "CR1")]
+    Cr1,
+    /// Clustered, Bell and McCaffrey.
+    #[serde(rename = "CR2")]
+    Cr2,
+}
+
+/// Whom the interval of `regression` speaks of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Population {
+    /// The customers assigned.
+    #[default]
+    Assigned,
+    /// A larger population they were drawn from.
+    Super,
+}
+
+/// How to estimate; the table `[estimation]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Options {
+    /// The estimator.
+    pub estimator: EstimatorName,
+    /// Confidence of the intervals, strictly between 0 and 1.
+    pub confidence: f64,
+    /// Which departures count.
+    pub alternative: Alternative,
+    /// Degrees of freedom.
+    pub df: DfRule,
+    /// Covariance of the effects.
+    pub covariance: CovarianceRule,
+    /// Whom `regression` speaks of.
+    pub population: Population,
+    /// Measures whose baseline per role is a covariate.
+    pub covariates: Vec<String>,
+    /// Numeric attributes of the assignment, fixed before the promotion, that are covariates too.
+    pub customer_covariates: Vec<String>,
+    /// Seed of whatever draws.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            estimator: EstimatorName::default(),
+            confidence: 0.95,
+            alternative: Alternative::default(),
+            df: DfRule::default(),
+            covariance: CovarianceRule::default(),
+            population: Population::default(),
+            covariates: vec!["net_sales".into()],
+            customer_covariates: Vec::new(),
+            seed: 1,
+        }
+    }
+}
+
+impl Options {
+    /// Checks ranges and combinations.
+    pub(super) fn validate(&self) -> Result<()> {
+        let mut problems = Problems::default();
+        let at = |key: &str, fault, text: &str| Problem::new(Input::Promotion, fault, text).column(format!("estimation.{key}"));
+        if !(self.confidence > 0.0 && self.confidence < 1.0) {
+            let problem = at("confidence", Fault::OutOfRange, "a confidence must lie strictly between 0 and 1");
+            problems.push(problem.value(self.confidence).remedy("Write 0.95 for 95 %"));
+        }
+        if matches!(self.covariance, CovarianceRule::Cr0 | CovarianceRule::Cr1 | CovarianceRule::Cr2) {
+            let problem = at("covariance", Fault::Unsupported, "clustered covariance is not supported by this version");
+            problems.push(problem.value(format!("{:?}", self.covariance)).remedy("Use default, HC2 or HC3"));
+        }
+        let heteroskedastic = matches!(self.covariance, CovarianceRule::Hc2 | CovarianceRule::Hc3);
+        if heteroskedastic && matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::DifferenceInDifferences) && self.covariance == CovarianceRule::Hc3 {
+            let problem = at("covariance", Fault::Contradiction, "HC3 is for estimators with covariates");
+            problems.push(problem.value(self.estimator).remedy("Use default (Welch, which is HC2 here)"));
+        }
+        if self.population == Population::Super && self.estimator != EstimatorName::Regression {
+            let problem = at("population", Fault::Contradiction, "population = \"super\" belongs to the estimator regression");
+            problems.push(problem.value(self.estimator).remedy("Use population = \"assigned\", or estimator = \"regression\""));
+        }
+        problems.finish()
+    }
+}

@@ -1,0 +1,69 @@
+//! Were the arms alike before?
+
+use super::checks::{Check, Evidence, result};
+use super::{CheckResult, Status, permutation};
+use crate::cells::Role;
+use crate::known::Reason;
+use crate::study::{Arm, Period};
+
+/// Joint Wald test of baseline net sales per role (by permutation when an arm has fewer than 200 customers), and standardised differences, raw
+/// and under the weights.
+pub(super) struct BaselineBalance;
+
+impl Check for BaselineBalance {
+    fn name(&self) -> &'static str {
+        "baseline_balance"
+    }
+
+    fn run(&self, evidence: &Evidence<'_>) -> CheckResult {
+        if evidence.windows.days(Period::Baseline) == 0 {
+            return CheckResult::not_run(self.name(), Reason::NoBaseline);
+        }
+        let columns: Vec<Vec<f64>> = Role::ALL.iter().map(|role| evidence.net_sales(Some(*role), Period::Baseline)).collect();
+        let arm = &evidence.study.assignment.arm;
+        let Some(wald) = permutation::difference(arm, &columns).and_then(|c| permutation::wald(&c)) else {
+            return CheckResult::not_run(self.name(), Reason::ZeroVariance);
+        };
+        let small = [Arm::Target, Arm::Control].into_iter().any(|a| evidence.study.assignment.count(a) < 200);
+        let p = if small { permutation::p_value(arm, &columns, wald.statistic, evidence.study.options.seed) } else { wald.p_value };
+        let raw = largest(&columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
+        let weighted = largest(&columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
+        let randomised = evidence.study.promotion.randomised;
+        // A permutation p cannot fall below 1 in 2,000; below .001 it is one of the two smallest.
+        let fail = if randomised { p < 0.001 } else { !evidence.estimator.differences() && weighted > 0.1 };
+        let warn = p < 0.05 || raw > 0.25;
+        let status = if fail { Status::Fail } else if warn { Status::Warn } else { Status::Pass };
+        let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights");
+        let threshold = match status {
+            Status::Fail if randomised => 0.001,
+            Status::Fail => 0.1,
+            _ => 0.05,
+        };
+        result(self.name(), status, wald.statistic, Some(p), threshold, text)
+    }
+}
+
+fn largest(columns: &[Vec<f64>], difference: impl Fn(&[f64]) -> f64) -> f64 {
+    columns.iter().map(|c| difference(c).abs()).fold(0.0, f64::max)
+}
+
+fn of_arm<'a>(arm: &'a [Arm], column: &'a [f64], which: Arm) -> impl Iterator<Item = f64> + Clone + 'a {
+    column.iter().zip(arm).filter(move |(_, a)| **a == which).map(|(v, _)| *v)
+}
+
+fn mean(arm: &[Arm], column: &[f64], which: Arm) -> f64 {
+    let values = of_arm(arm, column, which);
+    values.clone().sum::<f64>() / values.count().max(1) as f64
+}
+
+fn variance(arm: &[Arm], column: &[f64], which: Arm) -> f64 {
+    let centre = mean(arm, column, which);
+    let values = of_arm(arm, column, which);
+    values.clone().map(|v| (v - centre) * (v - centre)).sum::<f64>() / (values.count().max(2) - 1) as f64
+}
+
+/// Difference over the root of the mean of the two variances (Austin 2009).
+fn standardised(arm: &[Arm], column: &[f64], target: f64, control: f64) -> f64 {
+    let spread = (0.5 * (variance(arm, column, Arm::Target) + variance(arm, column, Arm::Control))).sqrt();
+    if spread > 0.0 { (target - control) / spread } else { 0.0 }
+}

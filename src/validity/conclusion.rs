@@ -1,0 +1,120 @@
+//! Warnings, and the conclusion that the checks allow.
+
+use serde::Serialize;
+
+use super::{CheckResult, Status};
+
+/// What may be concluded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Conclusion {
+    /// The numbers are arithmetic, not effects: a check failed, or a chosen target could not be checked.
+    Refused {
+        /// The checks that refuse.
+        reasons: Vec<String>,
+    },
+    /// An experiment whose goal can neither be called met nor missed.
+    Inconclusive {
+        /// The undecided goals.
+        reasons: Vec<String>,
+    },
+    /// The target was chosen, and no check objects.
+    Observational,
+    /// The target was drawn, and no check objects.
+    Experiment,
+}
+
+impl Conclusion {
+    /// Whether the study is refused.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+/// The first that applies: refused, inconclusive, observational, experiment. Warnings never change it.
+#[must_use]
+pub fn conclude(randomised: bool, checks: &[CheckResult], undecided: &[String]) -> Conclusion {
+    let mut reasons: Vec<String> = checks.iter().filter(|c| c.status == Status::Fail).map(|c| c.check.to_owned()).collect();
+    let no_placebo = checks.iter().any(|c| c.check == "placebo" && c.status == Status::NotRun);
+    if !randomised && no_placebo {
+        reasons.push("no_placebo".to_owned());
+    }
+    if !reasons.is_empty() {
+        return Conclusion::Refused { reasons };
+    }
+    if !undecided.is_empty() {
+        return Conclusion::Inconclusive { reasons: undecided.to_vec() };
+    }
+    if randomised { Conclusion::Experiment } else { Conclusion::Observational }
+}
+
+/// A statistical hazard, or a finding about the input, that does not stop the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hazard {
+    /// A window is not wholly covered by the ledger.
+    WindowCoverage,
+    /// The baseline has fewer than 14 days.
+    ShortBaseline,
+    /// Products are listed more than once.
+    RepeatedProducts,
+    /// Lines have quantity and money of opposite signs.
+    NegativePrice,
+    /// Lines have no unit cost; the margin rate was used.
+    WithoutCost,
+    /// Discount columns have empty values, taken as no discount.
+    EmptyDiscounts,
+    /// Offer discount lies on lines outside the offer (tender lines).
+    OfferDiscountOutsideFocal,
+    /// Fewer than 25 customers a covariate in the smaller arm.
+    FewCustomersPerCovariate,
+    /// CUPED with Welch's covariance on a target that was chosen.
+    CupedNeedsRandomisation,
+    /// A small and skewed control: intervals are lopsided.
+    SkewedControl,
+    /// Segments are given; this version does not measure them.
+    SegmentsNotMeasured,
+    /// The totals speak of all assigned, times the target customers.
+    TotalsOverAssigned,
+    /// The quantities in the redemption log differ from the units of the lines it marks.
+    LogQuantities,
+    /// Redemptions in the log that meet no line.
+    LogWithoutLines,
+    /// A check warns.
+    BaselineBalance,
+    /// The held-out baseline shows a difference.
+    Placebo,
+    /// The arms' sizes are unlikely under the intended shares.
+    SampleRatio,
+    /// Controls redeem too.
+    ControlLeak,
+    /// Many customers are in other live promotions.
+    OtherPromotions,
+    /// The offer covers much of the shop.
+    FocalShare,
+    /// An arm is small.
+    SmallArms,
+    /// Much of the focal sales is on general sale anyway.
+    OnSaleShare,
+    /// The arms differ in how many customers fall silent.
+    Silence,
+}
+
+/// A hazard with its figures, in words: the problem and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The hazard.
+    pub warning: Hazard,
+    /// The problem and the next action.
+    pub text: String,
+}
+
+impl Warning {
+    /// A warning.
+    #[must_use]
+    pub fn new(warning: Hazard, text: impl Into<String>) -> Self {
+        Self { warning, text: text.into() }
+    }
+}
