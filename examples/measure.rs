@@ -1,0 +1,136 @@
+//! Measures one promotion from files; without arguments the bundled sample.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use promolift::files::Inputs;
+use promolift::prelude::*;
+
+/// What did this promotion really earn?
+///
+/// Reads transaction lines, products, the assignment of customers to target and control, and the promotion; prints what the promotion did, taken
+/// apart, costed and checked. Without arguments it measures the bundled sample: a 10 % coupon on meat for senior customers.
+///
+/// Files are CSV, gzip CSV or Parquet, by extension. Exit code 0: measured (a refused study too); 1: it cannot be measured, and the reason is
+/// printed; 2: wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "measure", version)]
+struct Arguments {
+    /// Transaction lines: customer, day, product, quantity, net_sales [, basket, store, unit_cost, discounts]
+    #[arg(long, value_name = "FILE", requires_all = ["products", "assignments", "promotion"])]
+    transactions: Option<PathBuf>,
+    /// Products: product, category [, supplier, brand, unit_cost, supplier_unit_margin]
+    #[arg(long, value_name = "FILE", requires = "transactions")]
+    products: Option<PathBuf>,
+    /// Assignment: customer, arm (target or control) [, attributes]
+    #[arg(long, value_name = "FILE", requires = "transactions")]
+    assignments: Option<PathBuf>,
+    /// The promotion, a TOML file
+    #[arg(long, value_name = "FILE", requires = "transactions")]
+    promotion: Option<PathBuf>,
+    /// Attributes of customers, one row a customer
+    #[arg(long, value_name = "FILE", requires = "transactions")]
+    customers: Option<PathBuf>,
+    /// regression_att, unadjusted, regression, cuped or difference_in_differences; wins over the promotion file
+    #[arg(long, value_name = "NAME")]
+    estimator: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write there instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Also write a page with charts
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table for a person
+    Text,
+    /// Everything, for a machine
+    Json,
+    /// One row an effect and measure
+    Csv,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let progress = spinner();
+    progress.set_message("reading files");
+    let opened = inputs(arguments).open().map_err(|e| e.to_string())?;
+    let mut study = opened.study;
+    if let Some(name) = &arguments.estimator {
+        study.options.estimator = name.parse::<EstimatorName>().map_err(|e| e.to_string())?;
+    }
+    progress.set_message("measuring");
+    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(|e| e.to_string())?;
+    let measurement = study.measure(&ledger).map_err(|e| e.to_string())?;
+    progress.finish_and_clear();
+    if let Some(path) = &arguments.report {
+        measurement.report().write_html(path).map_err(|e| e.to_string())?;
+        eprintln!("wrote {}", path.display());
+    }
+    print(&rendered(&measurement, arguments.format)?, arguments.out.as_deref())
+}
+
+fn inputs(arguments: &Arguments) -> Inputs {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/senior_meat");
+    let file = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| sample.join(name));
+    let inputs = Inputs::new(
+        file(&arguments.transactions, "transactions.csv.gz"),
+        file(&arguments.products, "products.csv"),
+        file(&arguments.assignments, "assignments.csv"),
+        file(&arguments.promotion, "promotion.toml"),
+    );
+    match &arguments.customers {
+        Some(customers) => inputs.with_customers(customers),
+        None => inputs,
+    }
+}
+
+fn rendered(measurement: &Measurement, format: Format) -> Result<String, String> {
+    match format {
+        Format::Text => Ok(measurement.to_string()),
+        Format::Json => serde_json::to_string_pretty(measurement).map_err(|e| e.to_string()),
+        Format::Csv => measurement.effects_csv().map_err(|e| e.to_string()),
+    }
+}
+
+/// Writes to a file beside the wanted one and renames it, so that no half file is left.
+fn print(text: &str, out: Option<&Path>) -> Result<(), String> {
+    let Some(path) = out else {
+        let written = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().write_all(b"\n"));
+        // A closed pipe (`| head`) is not a failure.
+        return match written {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+            _ => Ok(()),
+        };
+    };
+    let partial = path.with_extension("partial");
+    fs::write(&partial, format!("{text}\n")).and_then(|()| fs::rename(&partial, path)).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn spinner() -> ProgressBar {
+    let progress = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        progress.set_style(style);
+    }
+    progress.enable_steady_tick(Duration::from_millis(200));
+    progress
+}
