@@ -86,6 +86,22 @@ pub struct Atom {
     pub offer: Option<bool>,
 }
 
+impl Atom {
+    /// The name in frames of cells made elsewhere: role, supplier, span and flags, as `focal@Danone.promotion.full_price.offer`.
+    #[must_use]
+    pub fn name(&self, partition: &Partition) -> String {
+        let mut name = self.class.role.name().to_owned();
+        if let Some(supplier) = self.class.supplier.and_then(|s| partition.suppliers.get(usize::from(s))) {
+            name.push('@');
+            name.push_str(supplier);
+        }
+        let span = partition.spans.get(self.span).map(Span::name).unwrap_or_default();
+        let flags = [(self.marked_down, ["full_price", "marked_down"]), (self.offer, ["no_offer", "offer"])];
+        let flags = flags.into_iter().filter_map(|(flag, names)| flag.map(|f| names[usize::from(f)]));
+        [name, span].into_iter().chain(flags.map(str::to_owned)).collect::<Vec<_>>().join(".")
+    }
+}
+
 /// How offer lines are told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OfferRule {
@@ -143,6 +159,8 @@ pub struct Partition {
     pub without_category: Vec<bool>,
     /// The classes; the first is that of unlisted products: other, no supplier.
     pub classes: Vec<ProductClass>,
+    /// The declared suppliers that classes refer to.
+    pub suppliers: Vec<String>,
     /// The spans, in the order of time, not overlapping.
     pub spans: Vec<Span>,
     /// Offer lines.

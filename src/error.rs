@@ -319,13 +319,16 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// The known name nearest to `name` by edit distance, when it is near enough to be meant.
+/// The known name nearest to `name` by edit distance, when it is near enough to be meant: few letters differ, fewer than either name holds,
+/// or one of the two, of three letters or more, is part of the other.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + name.chars().count() / 3;
+    let length = name.chars().count();
+    let near = |distance: usize, k: &str| distance <= 1 + length / 3 && distance < length.min(k.chars().count());
+    let holds = |long: &str, short: &str| short.chars().count() > 2 && long.contains(short);
     known
         .into_iter()
         .map(|k| (edit_distance(&name.to_lowercase(), &k.to_lowercase()), k))
-        .filter(|(distance, k)| *distance <= limit || k.contains(name) || (name.len() > 2 && name.contains(k)))
+        .filter(|(distance, k)| near(*distance, k) || holds(k, name) || holds(name, k))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
 }
@@ -355,6 +358,8 @@ mod tests {
         assert_eq!(nearest("netsales", ["day", "net_sales", "store"]), Some("net_sales"));
         assert_eq!(nearest("qantity", ["quantity", "product"]), Some("quantity"));
         assert_eq!(nearest("zzzzzz", ["quantity", "product"]), None);
+        assert_eq!(nearest("customer_age", ["id", "customer"]), Some("customer"));
+        assert_eq!(nearest("day", ["a", "d", "", "store"]), None);
     }
 
     #[test]

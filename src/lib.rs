@@ -1,6 +1,7 @@
 //! promolift
 pub mod cells;
 pub mod effects;
+pub mod elsewhere;
 pub mod error;
 pub mod estimate;
 #[cfg(feature = "files")]
@@ -9,6 +10,7 @@ mod known;
 pub mod ledger;
 pub mod measure;
 pub mod profit;
+pub mod report;
 pub mod simulate;
 pub mod study;
 pub mod validity;

@@ -4,25 +4,27 @@
 //! separators, line ends and doubled quotation marks. Blanks around a value are no part of it, an empty cell is a null, an empty line is no row.
 //! Text stays text, whatever it looks like; only columns wanted as numbers become numbers, with a decimal point.
 
+use csv::{Reader, ReaderBuilder, StringRecord};
 use polars::prelude::*;
 
-use super::records::{Field, Records};
+use super::quotes::{Broken, tidy};
 use super::source::Source;
 use super::table::{Kind, Request};
-use crate::error::{Fault, Problem, Problems, Result};
+use crate::error::{Error, Fault, Problem, Problems, Result};
 
 /// Reads the wanted columns of the CSV `text`.
 pub(super) fn read(source: &Source, text: &str, request: &Request) -> Result<DataFrame> {
-    let mut records = Records::new(text);
-    let header = match records.next_record() {
-        Some(Ok(fields)) => fields.iter().map(|field| field.value(text).into_owned()).collect::<Vec<_>>(),
-        Some(Err(broken)) => return Err(source.problem(Fault::Malformed, format!("in the header {broken}")).remedy("Export the file again").into()),
-        None => return Err(source.empty("the file holds no line")),
-    };
-    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let separator = separator(text);
+    let tidied = tidy(text, separator).map_err(|broken| unreadable(source, text, separator, broken))?;
+    let mut reader = reader(&tidied, separator);
+    let mut header = StringRecord::new();
+    if !next(source, &mut reader, &mut header)? {
+        return Err(source.empty("the file holds no line"));
+    }
+    let names: Vec<&str> = header.iter().map(str::trim).collect();
     request.check(source, &names)?;
     let mut columns = wanted(source, &names, request, text.len())?;
-    let rows = fill(source, text, &mut records, names.len(), &mut columns)?;
+    let rows = fill(source, &mut reader, names.len(), &mut columns)?;
 
     let mut problems = Problems::default();
     let mut finished = Vec::with_capacity(columns.len());
@@ -31,6 +33,42 @@ pub(super) fn read(source: &Source, text: &str, request: &Request) -> Result<Dat
     }
     problems.finish()?;
     Ok(DataFrame::new(rows, finished)?)
+}
+
+/// A reader of records as they stand: the header is one of them, and their lengths are looked at here.
+fn reader(text: &str, separator: u8) -> Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
+}
+
+/// Reads the next record, `false` behind the last.
+fn next(source: &Source, reader: &mut Reader<&[u8]>, record: &mut StringRecord) -> Result<bool> {
+    reader.read_record(record).map_err(|error| source.problem(Fault::Malformed, format!("the file is not CSV: {error}")).remedy("Export it again").into())
+}
+
+/// The problem of a broken field, in the record that ends with its opening quotation mark.
+fn unreadable(source: &Source, text: &str, separator: u8, broken: Broken) -> Error {
+    let records = reader(&text[..=broken.at], separator).into_byte_records().count();
+    let remedy = "Close every quotation mark, and double those inside a quoted value";
+    match records.checked_sub(2) {
+        Some(row) => source.problem(Fault::Malformed, broken.to_string()).first(row).remedy(remedy).into(),
+        None => source.problem(Fault::Malformed, format!("in the header {broken}")).remedy(remedy).into(),
+    }
+}
+
+/// The most frequent of comma, semicolon and tab in the first line, outside quotation marks; comma where there is none.
+fn separator(text: &str) -> u8 {
+    let mut quoted = false;
+    let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
+    for byte in text.trim_start().bytes() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' | b'\r' if !quoted => break,
+            _ if quoted => {}
+            _ => counts.iter_mut().filter(|(s, _)| *s == byte).for_each(|(_, count)| *count += 1),
+        }
+    }
+    let [comma, others @ ..] = counts;
+    others.into_iter().fold(comma, |best, next| if next.1 > best.1 { next } else { best }).0
 }
 
 /// The columns to fill: those of the header that are wanted.
@@ -52,18 +90,15 @@ fn wanted(source: &Source, names: &[&str], request: &Request, bytes: usize) -> R
 }
 
 /// Reads all rows into `columns` and gives their number. Every row must have as many fields as the header.
-fn fill(source: &Source, text: &str, records: &mut Records, width: usize, columns: &mut [Filling]) -> Result<usize> {
+fn fill(source: &Source, reader: &mut Reader<&[u8]>, width: usize, columns: &mut [Filling]) -> Result<usize> {
     let mut rows = 0;
     let mut ragged: Option<(usize, usize, usize)> = None;
-    while let Some(record) = records.next_record() {
-        let fields = record.map_err(|broken| {
-            let problem = source.problem(Fault::Malformed, broken.to_string()).first(rows);
-            problem.remedy("Close every quotation mark, and double those inside a quoted value")
-        })?;
-        if fields.len() == width {
-            columns.iter_mut().for_each(|column| column.push(text, &fields[column.index], rows));
+    let mut record = StringRecord::new();
+    while next(source, reader, &mut record)? {
+        if record.len() == width {
+            columns.iter_mut().for_each(|column| column.push(&record[column.index], rows));
         } else {
-            let (_, _, count) = ragged.get_or_insert((rows, fields.len(), 0));
+            let (_, _, count) = ragged.get_or_insert((rows, record.len(), 0));
             *count += 1;
         }
         rows += 1;
@@ -110,9 +145,9 @@ impl Filling {
         Self { index, name: name.to_owned(), values, bad: None }
     }
 
-    fn push(&mut self, text: &str, field: &Field, row: usize) {
-        let value = field.value(text);
-        let given = (!value.is_empty()).then_some(&*value);
+    fn push(&mut self, field: &str, row: usize) {
+        let value = field.trim();
+        let given = (!value.is_empty()).then_some(value);
         let understood = match &mut self.values {
             Values::Texts(texts) => {
                 texts.append_option(given);
@@ -130,7 +165,7 @@ impl Filling {
             }
         };
         if !understood {
-            self.note(row, &value);
+            self.note(row, value);
         }
     }
 
@@ -243,6 +278,33 @@ mod tests {
         for text in ["customer,net_sales\n\"a,1\nb,2\n", "customer,net_sales\n\"a\"x,1\n", "\"customer,net_sales\n"] {
             assert!(table(text, &sales()).unwrap_err().has(Fault::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn a_broken_quotation_mark_names_its_row() {
+        let error = table("customer,net_sales\n\n\"a\nb\",1\nc,\"2\n", &sales()).unwrap_err();
+        assert_eq!(error.problems()[0].row, Some(2), "{error}");
+    }
+
+    #[test]
+    fn the_separator_is_told_from_the_first_line() {
+        assert_eq!(separator("a;b;\"c,d,e\"\n1,2;3\n"), b';');
+        assert_eq!(separator("a\tb\n"), b'\t');
+        assert_eq!(separator("a\n1;2\n"), b',');
+    }
+
+    #[test]
+    fn empty_fields_count_and_empty_lines_do_not() {
+        let frame = table("customer,net_sales,\n,,\n\n\r\na,2,3", &sales()).unwrap();
+        assert_eq!(texts(&frame, "customer"), [None, Some("a".into())]);
+        let frame = table("customer,net_sales\na,", &sales()).unwrap();
+        assert_eq!(numbers(&frame, "net_sales"), [None]);
+    }
+
+    #[test]
+    fn a_quotation_mark_inside_a_plain_field_is_a_character() {
+        let frame = table("customer,net_sales\n5\" pipe,1\n", &sales()).unwrap();
+        assert_eq!(texts(&frame, "customer"), [Some("5\" pipe".into())]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::source::Source;
 use super::table::{self, Kind, Request};
 use crate::error::{Fault, Problems, Result};
 use crate::ledger::Columns;
+use crate::ledger::frames::iso_day;
 use crate::study::{Day, Ids, LiveElsewhere, Redemption, Sale};
 
 /// The products of a file: its column `product`, or its only column. Ids of CSV files are texts.
@@ -110,7 +111,7 @@ impl Cells<'_> {
     }
 
     fn days(&self, name: &str, problems: &mut Problems) -> Result<Vec<Day>> {
-        self.needed(name, problems, day, Fault::NotADay)
+        self.needed(name, problems, iso_day, Fault::NotADay)
     }
 
     /// Every cell of a column, read by `parse`; nulls and what it does not read are problems.
@@ -130,10 +131,4 @@ impl Cells<'_> {
         }
         Ok(read.into_iter().flatten().collect())
     }
-}
-
-/// A day, alone or followed by a time of day.
-fn day(text: &str) -> Option<Day> {
-    let (date, rest) = text.trim().split_at_checked(10)?;
-    (rest.is_empty() || rest.starts_with(['T', ' '])).then(|| date.parse().ok()).flatten()
 }

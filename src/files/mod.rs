@@ -26,9 +26,9 @@ mod lists;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod promotion;
-mod read;
 #[cfg(feature = "csv")]
-mod records;
+mod quotes;
+mod read;
 mod source;
 mod table;
 #[cfg(all(test, feature = "csv"))]

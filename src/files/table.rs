@@ -3,7 +3,10 @@
 use polars::prelude::DataFrame;
 
 use super::source::{Format, Source};
-use crate::error::{Fault, Problem, Problems, Result, nearest};
+#[cfg(not(all(feature = "csv", feature = "parquet")))]
+use crate::error::Fault;
+use crate::error::{Problems, Result};
+use crate::ledger::frames::missing;
 
 /// What a column of a CSV file is read as. Parquet has types of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +64,10 @@ impl Request {
     pub(super) fn check(&self, source: &Source, present: &[&str]) -> Result<()> {
         let mut problems = Problems::default();
         for name in self.required.iter().filter(|name| !present.contains(&name.as_str())) {
-            problems.push(missing(source, name, present));
+            problems.push(missing(name, present.iter().copied(), source.input).file(source.path.display()));
         }
         problems.finish()
     }
-}
-
-fn missing(source: &Source, name: &str, present: &[&str]) -> Problem {
-    let hint = nearest(name, present.iter().copied()).map(|found| format!("Did you mean `{found}`? ")).unwrap_or_default();
-    let found: Vec<&str> = present.iter().take(30).copied().collect();
-    source
-        .problem(Fault::MissingColumn, "the column is not there")
-        .column(name)
-        .remedy(format!("{hint}Columns found: {}; map other names with [columns]", found.join(", ")))
 }
 
 /// Reads a table by the format its extension says.

@@ -165,7 +165,7 @@ fn iso_days(texts: &StringChunked, input: Input) -> Result<Int32Chunked> {
         let text = text.unwrap_or_default();
         if text != last.0 || last.0.is_empty() {
             match iso_day(text) {
-                Some(day) => last = (text.to_owned(), day),
+                Some(day) => last = (text.to_owned(), day.epoch()),
                 None => {
                     bad += 1;
                     first_bad.get_or_insert_with(|| (row, text.to_owned()));
@@ -187,11 +187,10 @@ fn iso_days(texts: &StringChunked, input: Input) -> Result<Int32Chunked> {
 }
 
 /// `YYYY-MM-DD`, alone or followed by a time of day.
-fn iso_day(text: &str) -> Option<i32> {
-    let text = text.trim();
-    let (date, rest) = text.split_at_checked(10)?;
+pub(crate) fn iso_day(text: &str) -> Option<Day> {
+    let (date, rest) = text.trim().split_at_checked(10)?;
     let separated = rest.is_empty() || rest.starts_with(['T', ' ']);
-    if separated { date.parse::<Day>().ok().map(Day::epoch) } else { None }
+    if separated { date.parse().ok() } else { None }
 }
 
 /// A yes/no column: Boolean, or integers 0 and 1; a null is no.

@@ -5,7 +5,7 @@
 
 mod assignment;
 mod columns;
-mod frames;
+pub(crate) mod frames;
 mod lines;
 mod lookup;
 mod matching;
@@ -17,3 +17,5 @@ pub use assignment::AssignmentColumns;
 pub use columns::{Columns, NAMES};
 pub use lines::{Ledger, Lines};
 pub use products::ProductTable;
+
+pub(crate) use frames::{IdColumn, collect, column, null_problem, numbers};

@@ -81,20 +81,6 @@ impl ProductTable {
                 .into()),
         }
     }
-
-    /// From ids to rows.
-    pub(crate) fn rows(&self) -> RowOfId<'_> {
-        match &self.ids {
-            Ids::Integers(ids) => RowOfId::Integers(ids.iter().copied().zip(0..).collect()),
-            Ids::Texts(ids) => RowOfId::Texts(ids.iter().map(String::as_str).zip(0..).collect()),
-        }
-    }
-}
-
-/// The row of an id.
-pub(crate) enum RowOfId<'a> {
-    Integers(HashMap<i64, u32>),
-    Texts(HashMap<&'a str, u32>),
 }
 
 /// The rows to keep: the first of each product. Two categories for one product are an error.

@@ -29,7 +29,7 @@ impl Study {
     /// Where the inputs cannot be measured: every problem found, or the estimator's [`Undefined`](crate::estimate::Undefined) for this design.
     /// A study that fails its checks is not an error: it is measured, and its conclusion is `refused`.
     pub fn measure(&self, source: &impl CellSource) -> Result<Measurement> {
-        let plan = self.plan(source)?;
+        let plan = self.plan(&source.catalogue())?;
         let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
         Job::new(self, &plan, &table)?.measure()
     }
@@ -55,6 +55,10 @@ impl<'a> Job<'a> {
         if estimator.differences() && plan.windows.days(Period::Baseline) == 0 {
             let problem = Problem::new(Input::Promotion, Fault::OutsideLedger, "difference_in_differences needs a baseline").column("baseline_days");
             return Err(problem.remedy("Bring lines from before the promotion, or choose another estimator").into());
+        }
+        if estimator.differences() && study.promotion.markdown.is_some() && table.facts.baseline_on_sale.is_none() {
+            let problem = Problem::new(Input::Cells, Fault::Unsupported, "cells summed elsewhere do not hold the baseline by days on sale").column("markdown");
+            return Err(problem.remedy("difference_in_differences needs it for the parts on general sale: choose another estimator, or leave `markdown` out").into());
         }
         let (covariate_names, columns) = covariates(study, plan, table)?;
         let columns: Vec<&[f64]> = if estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };

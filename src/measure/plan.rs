@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, LoggedRedemption, MarkdownRule, OfferRule, Partition, ProductClass, Role, SaleDays, Span};
+use crate::cells::{AmountSource, AmountSpec, Catalogue, LoggedRedemption, MarkdownRule, OfferRule, Partition, ProductClass, Role, SaleDays, Span};
 use crate::effects::{Measure, MeasureKind, Term};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 use crate::known::Reason;
@@ -35,17 +35,16 @@ impl Study {
     /// # Errors
     /// Every problem of the study's data against the source's catalogue: no focal product, a listed substitute that is focal, windows outside
     /// the ledger, unknown suppliers, ids of different types.
-    pub fn plan(&self, source: &impl CellSource) -> Result<Plan> {
+    pub fn plan(&self, catalogue: &Catalogue<'_>) -> Result<Plan> {
         self.validate()?;
-        let catalogue = source.catalogue();
         let mut problems = Problems::default();
         let windows = problems.take(Windows::new(&self.promotion, catalogue.days))?;
-        let products = problems.take(Products::new(&self.promotion, &catalogue))?;
+        let products = problems.take(Products::new(&self.promotion, catalogue))?;
         let (Some(windows), Some(products)) = (windows, products) else {
             return Err(problems.finish().err().unwrap_or_else(|| crate::error::ErrorKind::Frame("nothing was planned".into()).into()));
         };
-        let partition = problems.take(self.partition(&windows, products, &catalogue))?;
-        let amounts = problems.take(Amounts::new(self, &catalogue, partition.as_ref()))?;
+        let partition = problems.take(self.partition(&windows, products, catalogue))?;
+        let amounts = problems.take(Amounts::new(self, catalogue, partition.as_ref()))?;
         problems.finish()?;
         match (partition, amounts) {
             (Some(partition), Some(amounts)) => Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent }),
@@ -62,6 +61,7 @@ impl Study {
             without_category: products.without_category,
             classes: products.classes,
             products: products.ids,
+            suppliers: self.promotion.suppliers.iter().map(|s| s.name.clone()).collect(),
             spans: spans(windows),
             offer,
             markdown,

@@ -93,7 +93,7 @@ fn undecided(goal: &str) -> Objection {
 fn objection(measurement: &Measurement, reason: &str) -> Objection {
     let (problem, remedy) = refusal(reason, measurement.randomised);
     let failed = measurement.checks.iter().find(|c| c.check == reason && c.status == Status::Fail);
-    let found = failed.map(|c| Voice::Differences.says(&c.text).into_owned()).filter(|text| !text.is_empty());
+    let found = failed.map(|c| Voice::Differences.sentence(&c.text)).filter(|text| !text.is_empty());
     Objection { problem, found, remedy: remedy.to_owned() }
 }
 

@@ -31,8 +31,17 @@ impl Voice {
         }
     }
 
-    /// A sentence from elsewhere in the result, in words that this voice may use.
-    pub(super) fn says(self, text: &str) -> Cow<'_, str> {
+    /// A sentence from elsewhere in the result, in words that this voice may use, with a capital and a full stop.
+    pub(super) fn sentence(self, text: &str) -> String {
+        let text = self.says(text.trim());
+        let mut letters = text.chars();
+        let Some(first) = letters.next() else { return String::new() };
+        let stop = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+        format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
+    }
+
+    /// A text in words that this voice may use.
+    fn says(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Differences if text.to_lowercase().contains("incremental") => {
                 Cow::Owned(text.replace("incremental", "additional").replace("Incremental", "Additional").replace("INCREMENTAL", "ADDITIONAL"))
@@ -155,8 +164,8 @@ pub(super) fn ratio(name: &str, voice: Voice) -> (String, RatioUnit) {
 pub(super) fn check(name: &str, voice: Voice) -> String {
     match name {
         "sample_ratio" => "group sizes as intended".to_owned(),
-        "baseline_balance" => "alike before the promotion".to_owned(),
-        "placebo" => "nothing found where nothing was".to_owned(),
+        "baseline_balance" => "groups alike before".to_owned(),
+        "placebo" => "no difference before start (placebo)".to_owned(),
         "control_leak" => "control kept off the offer".to_owned(),
         "other_promotions" => "other promotions alike".to_owned(),
         "window_coverage" => "all days in the ledger".to_owned(),

@@ -1,0 +1,132 @@
+//! A customer-level frame of cells as a source.
+
+use hashbrown::HashMap;
+use polars::prelude::{DataFrame, IntoLazy};
+
+use super::Warehouse;
+use crate::cells::{AmountSpec, BasketCell, Catalogue, CellSource, CellTable, Facts, OfferRule, Partition, Role};
+use crate::error::{Fault, Input, Problem, Problems, Result};
+use crate::ledger::{IdColumn, collect, column, null_problem, numbers};
+use crate::study::{Assignment, Ids, Period};
+
+/// Cells that were summed elsewhere: one row a customer, a column an atom and amount, named as [`Warehouse::sql`] names them. Customers without a
+/// row have no lines; rows of customers not assigned are passed over.
+#[derive(Debug, Clone)]
+pub struct CellFrame {
+    warehouse: Warehouse,
+    frame: DataFrame,
+    customers: Ids,
+}
+
+impl Warehouse {
+    /// Takes a frame of cells.
+    ///
+    /// # Errors
+    /// A missing, null or repeated `customer`.
+    pub fn cells(&self, frame: impl IntoLazy) -> Result<CellFrame> {
+        let frame = collect(frame.lazy())?;
+        let found = column(&frame, "customer", Input::Cells)?;
+        if let Some(problem) = null_problem(found, Input::Cells, "Leave out rows without a customer") {
+            return Err(problem.into());
+        }
+        let customers = IdColumn::new(found, Input::Cells)?.to_ids();
+        if let Some(row) = rows(&customers).repeated {
+            let problem = Problem::new(Input::Cells, Fault::DuplicateCustomer, "a customer has two rows").column("customer");
+            return Err(problem.first(row).value(customers.text(row)).remedy("Sum them: one row a customer").into());
+        }
+        Ok(CellFrame { warehouse: self.clone(), frame, customers })
+    }
+}
+
+/// The row of each customer, and the first row that repeats one.
+struct Rows {
+    of: HashMap<String, usize>,
+    repeated: Option<usize>,
+}
+
+fn rows(ids: &Ids) -> Rows {
+    let mut of = HashMap::with_capacity(ids.len());
+    let mut repeated = None;
+    for row in 0..ids.len() {
+        if of.insert(ids.text(row), row).is_some() {
+            repeated.get_or_insert(row);
+        }
+    }
+    Rows { of, repeated }
+}
+
+impl CellSource for CellFrame {
+    fn catalogue(&self) -> Catalogue<'_> {
+        self.warehouse.catalogue()
+    }
+
+    fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable> {
+        if self.customers.kind() != assignment.customers.kind() {
+            let text = format!("customer ids are {} here and {} in the assignment", self.customers.kind(), assignment.customers.kind());
+            return Err(Problem::new(Input::Cells, Fault::IdTypes, text).column("customer").remedy("Cast one of the two").into());
+        }
+        let of = rows(&self.customers).of;
+        let place: Vec<Option<usize>> = (0..assignment.len()).map(|i| of.get(&assignment.customers.text(i)).copied()).collect();
+        let mut problems = Problems::default();
+        let atoms = partition.atoms();
+        let mut columns = Vec::with_capacity(atoms.len() * amounts.len());
+        for atom in &atoms {
+            for amount in amounts {
+                let name = format!("{}:{}", atom.name(partition), amount.name);
+                columns.push(problems.take(self.values(&name, &place))?.unwrap_or_default());
+            }
+        }
+        let mut baskets = Vec::new();
+        for period in Period::ALL.into_iter().filter(|p| partition.spans.iter().any(|s| s.period == *p)) {
+            for role in Role::ALL.into_iter().map(Some).chain([None]) {
+                let name = format!("baskets:{}.{period}", role.map_or("any", Role::name));
+                let values = problems.take(self.values(&name, &place))?.unwrap_or_default();
+                baskets.push(BasketCell { role, period, baskets: values });
+            }
+        }
+        let seen = self.seen(partition, &place, &mut problems)?;
+        let redemptions = match &partition.offer {
+            OfferRule::None => None,
+            OfferRule::Log(log) => {
+                let mut counts = vec![0.0; assignment.len()];
+                log.iter().for_each(|r| counts[r.customer as usize] += 1.0);
+                Some(counts)
+            }
+            OfferRule::Discounts(_) | OfferRule::Target => problems.take(self.values("redemptions", &place))?,
+        };
+        problems.finish()?;
+        Ok(CellTable {
+            customers: assignment.len(),
+            atoms,
+            spans: partition.spans.clone(),
+            amounts: amounts.iter().map(|a| a.name.clone()).collect(),
+            columns,
+            baskets,
+            seen,
+            redemptions: redemptions.map(|r| r.iter().map(|v| *v as u32).collect()),
+            facts: Facts { repeated_products: self.warehouse.products.repeated, ..Facts::default() },
+        })
+    }
+}
+
+impl CellFrame {
+    /// A column in the order of the assignment, 0 for customers without a row.
+    fn values(&self, name: &str, place: &[Option<usize>]) -> Result<Vec<f64>> {
+        let found = column(&self.frame, name, Input::Cells)?;
+        let values: Vec<f64> = numbers(found, Input::Cells)?.iter().map(|v| v.unwrap_or(0.0)).collect();
+        if let Some(row) = values.iter().position(|v| !v.is_finite()) {
+            let problem = Problem::new(Input::Cells, Fault::NotFinite, "a cell is NaN or infinite").column(name).first(row).value(values[row]);
+            return Err(problem.remedy("Check the sums").into());
+        }
+        Ok(place.iter().map(|row| row.map_or(0.0, |row| values[row])).collect())
+    }
+
+    fn seen(&self, partition: &Partition, place: &[Option<usize>], problems: &mut Problems) -> Result<Vec<u32>> {
+        let mut seen = vec![0; place.len()];
+        for (index, span) in partition.spans.iter().enumerate() {
+            let lines = problems.take(self.values(&format!("lines:{}", span.name()), place))?.unwrap_or_default();
+            seen.iter_mut().zip(&lines).for_each(|(seen, lines)| *seen |= u32::from(*lines > 0.0) << index);
+        }
+        Ok(seen)
+    }
+}

@@ -1,0 +1,235 @@
+//! The report as one HTML page: style and charts inside, no script, nothing from a network.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::charts::{Chart, forest, waterfall};
+use super::page::Page;
+use super::table::{Row, RowKind, Set, Table};
+use super::trust;
+use super::verdict::{Tone, Verdict};
+use super::words::{self, Voice};
+use crate::measure::Measurement;
+use crate::validity::{CheckResult, Status};
+
+const STYLE: &str = include_str!("page.css");
+
+/// A measurement as a page.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Report<'a> {
+    measurement: &'a Measurement,
+}
+
+impl Measurement {
+    /// The report: one HTML page with its charts inside.
+    pub const fn report(&self) -> Report<'_> {
+        Report { measurement: self }
+    }
+}
+
+impl Report<'_> {
+    /// The page. It holds its style and charts and asks for nothing else.
+    #[must_use]
+    pub fn html(&self) -> String {
+        page(self.measurement).into_string()
+    }
+
+    /// Writes the page to a file. It is written beside it first and renamed, so that no half page is ever left under that name.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the error names it.
+    pub fn write_html(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let beside = beside(path);
+        let written = write(&beside, &self.html()).and_then(|()| fs::rename(&beside, path));
+        written.map_err(|error| {
+            // What is left of the attempt is of no use to anyone; that it cannot be removed would hide the first error.
+            drop(fs::remove_file(&beside));
+            io::Error::new(error.kind(), format!("{} could not be written: {error}", path.display()))
+        })
+    }
+}
+
+/// A name beside `path` that no other process writes to.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn page(measurement: &Measurement) -> Markup {
+    let page = Page::of(measurement);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (page.title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (opening(&page))
+                main {
+                    (effects_section(&page, forest(measurement)))
+                    (money_section(&page, waterfall(measurement)))
+                    @if let Some(goals) = &page.goals { section { h2 { (goals.title) } (table(goals, false)) } }
+                    (checks_section(measurement, &page))
+                    section.naive { h2 { "Naive readings" } (table(&page.naive, true)) }
+                    (warnings_section(&page))
+                }
+                footer { @for line in &page.footer { p { (line) } } }
+            }
+        }
+    }
+}
+
+fn opening(page: &Page) -> Markup {
+    html! {
+        header {
+            h1 { (page.title) }
+            dl.facts { @for fact in &page.facts { dt { (fact.about) } dd { (fact.text) } } }
+            (verdict(&page.verdict))
+            div.headline { @for sentence in &page.headline { p { (sentence) } } }
+        }
+    }
+}
+
+fn verdict(verdict: &Verdict) -> Markup {
+    let tone = match verdict.tone {
+        Tone::Sound => "sound",
+        Tone::Reserved => "reserved",
+        Tone::Refused => "refused",
+    };
+    html! {
+        section class={ "verdict " (tone) } aria-label="Verdict" {
+            h2 { (verdict.line) }
+            p { (verdict.text) }
+            @if !verdict.reasons.is_empty() {
+                ul {
+                    @for reason in &verdict.reasons {
+                        li {
+                            (reason.problem)
+                            @if let Some(found) = &reason.found { div.found { b { "Found: " } (found) } }
+                            div { b { "What to do: " } (reason.remedy) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn effects_section(page: &Page, chart: Option<Chart>) -> Markup {
+    html! {
+        section {
+            h2 { (page.effects_title) }
+            @if let Some(chart) = chart { (figure(&chart, "Net sales per customer: estimates with intervals, parts and total")) }
+            @for effects in &page.effects { (table(effects, true)) }
+            @if !page.other_effects.is_empty() {
+                details {
+                    summary { "Other measures" }
+                    @for effects in &page.other_effects { (table(effects, true)) }
+                }
+            }
+        }
+    }
+}
+
+fn money_section(page: &Page, chart: Option<Chart>) -> Markup {
+    html! {
+        section {
+            h2 { "Money" }
+            @if let Some(chart) = chart { (figure(&chart, "How the retailer's result comes about: each bar starts where the one above ends")) }
+            @for money in page.money() { (table(money, true)) }
+        }
+    }
+}
+
+fn checks_section(measurement: &Measurement, page: &Page) -> Markup {
+    let voice = Voice::of(measurement);
+    html! {
+        section {
+            h2 { (page.checks.title) }
+            div.scroll {
+                table {
+                    caption { "What was tested before the figures are believed" }
+                    thead { tr { @for column in &page.checks.columns { th scope="col" { (column.title) } } } }
+                    tbody { @for check in &measurement.checks { (check_row(check, voice)) } }
+                }
+            }
+        }
+    }
+}
+
+fn check_row(check: &CheckResult, voice: Voice) -> Markup {
+    let class = match check.status {
+        Status::Pass => "pass",
+        Status::Warn => "warn",
+        Status::Fail => "fail",
+        Status::NotRun => "not-run",
+    };
+    html! {
+        tr {
+            td { span class={ "status " (class) } { (trust::status(check.status)) } }
+            th scope="row" { (words::check(check.check, voice)) }
+            td { (voice.sentence(&check.text)) }
+        }
+    }
+}
+
+fn warnings_section(page: &Page) -> Markup {
+    html! {
+        @if !page.warnings.is_empty() {
+            section { h2 { "Warnings" } ul { @for warning in &page.warnings { li { (warning) } } } }
+        }
+    }
+}
+
+fn figure(chart: &Chart, caption: &str) -> Markup {
+    html! { figure { figcaption { (caption) } (PreEscaped(&chart.svg)) } }
+}
+
+fn table(table: &Table, captioned: bool) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                caption { (if captioned { table.title.as_str() } else { "As they were set, against what was found" }) }
+                @if !table.rows.is_empty() {
+                    thead { tr { @for column in &table.columns { th scope="col" class=[number(column.set)] { (column.title) } } } }
+                    tbody { @for row in &table.rows { (table_row(table, row)) } }
+                }
+            }
+        }
+        @for note in &table.notes { p.note { (note) } }
+    }
+}
+
+fn table_row(table: &Table, row: &Row) -> Markup {
+    let class = match row.kind {
+        RowKind::Part => None,
+        RowKind::Detail => Some("detail"),
+        RowKind::Sum => Some("sum"),
+    };
+    html! {
+        tr class=[class] {
+            @for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+                @if index == 0 { th scope="row" { (cell) } } @else { td class=[number(column.set)] { (cell) } }
+            }
+        }
+    }
+}
+
+fn number(set: Set) -> Option<&'static str> {
+    (set == Set::Number).then_some("number")
+}

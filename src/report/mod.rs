@@ -1,0 +1,28 @@
+//! What a person reads and a program takes on: the table of `Display`, tidy frames, and one HTML page with its charts inside.
+//!
+//! The result becomes finished strings once (the page); text and HTML are layouts of it. A refused study is shown whole, as differences:
+//! the word that claims a cause does not occur.
+
+#[cfg(feature = "report")]
+mod charts;
+mod effects;
+mod frame;
+mod headline;
+#[cfg(feature = "report")]
+mod html;
+mod money;
+mod number;
+mod page;
+mod table;
+mod text;
+mod trust;
+mod verdict;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "report")]
+pub use html::Report;
