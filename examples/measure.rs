@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use promolift::files::Inputs;
+use promolift::polars::prelude::AnyValue;
 use promolift::prelude::*;
 
 /// What did this promotion really earn?
@@ -108,7 +109,30 @@ fn rendered(measurement: &Measurement, format: Format) -> Result<String, String>
     match format {
         Format::Text => Ok(measurement.to_string()),
         Format::Json => serde_json::to_string_pretty(measurement).map_err(|e| e.to_string()),
-        Format::Csv => measurement.effects_csv().map_err(|e| e.to_string()),
+        Format::Csv => csv_of(measurement),
+    }
+}
+
+/// The tidy frame of effects as CSV text; absent numbers are empty.
+fn csv_of(measurement: &Measurement) -> Result<String, String> {
+    let frame = measurement.effects_frame().map_err(|e| e.to_string())?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(frame.get_column_names().iter().map(|n| n.as_str())).map_err(|e| e.to_string())?;
+    for row in 0..frame.height() {
+        let fields = frame.columns().iter().map(|column| column.get(row).map(|value| field(&value)));
+        writer.write_record(fields.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    }
+    let bytes = writer.into_inner().map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|e| e.to_string())
+}
+
+/// One field, numbers in full precision.
+fn field(value: &AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Null => String::new(),
+        AnyValue::String(text) => (*text).to_owned(),
+        AnyValue::Float64(number) => format!("{number:?}"),
+        other => other.to_string(),
     }
 }
 

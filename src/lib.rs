@@ -1,4 +1,5 @@
-//! promolift
+#![doc = include_str!("../README.md")]
+
 pub mod cells;
 pub mod effects;
 pub mod elsewhere;
@@ -25,5 +26,5 @@ pub mod prelude {
     pub use crate::ledger::{Columns, Ledger};
     pub use crate::measure::Measurement;
     pub use crate::study::{Arm, Assignment, Day, EstimatorName, Options, Promotion, Selection, Study};
-    pub use crate::{Error, Known, Result};
+    pub use crate::Known;
 }

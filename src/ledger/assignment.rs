@@ -42,10 +42,11 @@ impl Assignment {
     /// Reads an assignment from a frame with the columns `customer` and `arm` (`target` or `control`, in any case) and those `wanted`.
     ///
     /// Where the frame has a column `promotion` and `promotion` names one, only its rows are kept. A null stratum, cluster or
-    /// segment is called `(none)`. Duplicates and empty arms are found by [`Study::validate`](crate::study::Study::validate).
+    /// segment is called `(none)`. Empty arms are found by [`Study::validate`](crate::study::Study::validate).
     ///
     /// # Errors
-    /// An input error that lists every missing column, null, unknown arm and unusable type, with rows counted in the frame.
+    /// An input error that lists every missing column, null, unknown arm, unusable type and customer who stands twice. Rows are counted in the
+    /// frame as it came, those of other promotions too.
     pub fn from_frame(frame: impl IntoLazy, columns: &Columns, wanted: &AssignmentColumns, promotion: Option<&str>) -> Result<Self> {
         Self::from_frames(frame, None::<LazyFrame>, columns, wanted, promotion)
     }
@@ -130,6 +131,10 @@ impl Reading<'_> {
         let mut assignment = Assignment { target_share: wanted.intended_target_share, ..Assignment::default() };
         let ids = self.problems.take(self.assigned.ids(self.columns.name("customer")))?;
         assignment.arm = self.arms()?;
+        assignment.customers = ids.as_ref().map(IdColumn::to_ids).unwrap_or_default();
+        if assignment.arm.len() == assignment.len() {
+            assignment.duplicates().into_iter().for_each(|problem| self.problems.push(problem.column(self.columns.name("customer"))));
+        }
         let lookup = self.lookup(ids.as_ref())?;
         assignment.stratum = self.codes(wanted.stratum.as_ref(), lookup.as_deref())?;
         assignment.cluster = self.codes(wanted.cluster.as_ref(), lookup.as_deref())?;
@@ -141,7 +146,6 @@ impl Reading<'_> {
             assignment.attributes.extend(self.problems.take(values)?.map(|values| (name.clone(), values)));
         }
         self.problems.finish().map_err(|error| in_frame_rows(error, rows.as_deref()))?;
-        assignment.customers = ids.map(|ids| ids.to_ids()).unwrap_or_default();
         Ok(assignment)
     }
 
@@ -248,11 +252,13 @@ impl Reading<'_> {
             (_, Some(rows)) => rows.iter().map(|row| row.and_then(|row| values.get(row))).collect(),
             (_, None) => return Ok(Vec::new()),
         };
-        let Some(row) = values.iter().position(Option::is_none) else { return Ok(values.into_iter().flatten().collect()) };
-        let count = values.iter().filter(|v| v.is_none()).count();
-        let problem = Problem::new(Input::Assignment, Fault::Null, "an assigned customer has no value of an attribute").column(name).first(row).count(count);
+        let unusable = |value: &Option<f64>| value.is_none_or(|v| !v.is_finite());
+        let Some(row) = values.iter().position(unusable) else { return Ok(values.into_iter().flatten().collect()) };
+        let (fault, value) = values[row].map_or((Fault::Null, String::new()), |value| (Fault::NotFinite, format!("{value}, ")));
+        let problem = Problem::new(Input::Assignment, fault, "an assigned customer has no (finite) value of an attribute").column(name).first(row);
         let customer = ids.map(|ids| ids.to_ids().text(row)).unwrap_or_default();
-        Err(problem.value(format!("customer {customer}")).remedy("Fill it in the assignments or the customers file, or do without the attribute").into())
+        let problem = problem.value(format!("{value}customer {customer}")).count(values.iter().filter(|v| unusable(v)).count());
+        Err(problem.remedy("Fill it in the assignments or the customers file, or do without the attribute").into())
     }
 }
 

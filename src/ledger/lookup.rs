@@ -88,7 +88,8 @@ impl Codes<'_> {
     pub(crate) fn get(&self, chunk: usize, row: usize) -> u32 {
         match self {
             Self::Integers(lookup, chunks) => lookup.get(chunks[chunk][row]),
-            Self::Texts(lookup, chunks) => lookup.get(chunks[chunk].value(row)).copied().unwrap_or(NONE),
+            // What stands under a null is no value.
+            Self::Texts(lookup, chunks) => chunks[chunk].get(row).and_then(|id| lookup.get(id)).copied().unwrap_or(NONE),
         }
     }
 }

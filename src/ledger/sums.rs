@@ -9,7 +9,7 @@ use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, class_of
 use super::scan::{TICKS, ticks};
 use super::{Ledger, lines::number_hint};
 use crate::cells::{AmountSource, AmountSpec, BasketCell, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass, Role};
-use crate::error::{Fault, Input, Problem, Result};
+use crate::error::{Fault, Input, Problem, Problems, Result};
 use crate::study::{Assignment, Period, Where};
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
@@ -60,6 +60,8 @@ struct Plan<'a> {
     exact: bool,
     /// Product mask of a condition on a product column.
     mask: Option<Vec<bool>>,
+    /// Whether VAT is taken out.
+    ex_vat: bool,
     /// VAT rate by product, NaN where unknown.
     vat: Vec<f64>,
 }
@@ -87,7 +89,7 @@ impl<'a> Plan<'a> {
             AmountSource::PerUnit { .. } => (false, None, false),
         };
         let vat = if ex_vat && ledger.products.has("vat") { by_product(partition, &ledger.products.numbers("vat")?) } else { Vec::new() };
-        Ok(Self { source, exact, mask, vat })
+        Ok(Self { source, exact, mask, ex_vat, vat })
     }
 
     /// What a chunk offers for this amount.
@@ -157,12 +159,72 @@ enum Values<'c> {
     PerUnit { quantity: &'c [f64], value: &'c [f64] },
 }
 
-/// 1 + the VAT rate of the line, else of the product.
+/// A number of the line, else of its product; NaN where neither is known.
+struct LineOrProduct<'c> {
+    line: Option<&'c [f64]>,
+    product: &'c [f64],
+}
+
+impl LineOrProduct<'_> {
+    #[inline]
+    fn at(&self, hit: &Hit) -> f64 {
+        let of_line = self.line.map_or(f64::NAN, |values| values[hit.row as usize]);
+        if of_line.is_nan() { self.product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line }
+    }
+}
+
+/// 1 + the VAT rate of the line, else of the product. A rate that is not known or not a rate is an error once all lines are counted.
 #[inline]
 fn vat_divisor(line: Option<&[f64]>, product: &[f64], hit: &Hit) -> f64 {
-    let of_line = line.map_or(f64::NAN, |rates| rates[hit.row as usize]);
-    let rate = if of_line.is_nan() { product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line };
-    1.0 + rate
+    1.0 + LineOrProduct { line, product }.at(hit)
+}
+
+/// Used lines that lack something or have it wrong: the first of them, and how many there are.
+#[derive(Debug, Clone, Copy)]
+struct BadLines {
+    first: u64,
+    count: u64,
+    product: u32,
+    value: f64,
+}
+
+/// What used lines lack.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lacking {
+    cost: Option<BadLines>,
+    vat: Option<BadLines>,
+    vat_in_range: Option<BadLines>,
+}
+
+impl Lacking {
+    /// Looks at one line.
+    fn look(&mut self, hit: &Hit, cost: Option<&LineOrProduct<'_>>, vat: Option<&LineOrProduct<'_>>) {
+        let line = |value: f64| BadLines { first: hit.row.into(), count: 1, product: hit.product, value };
+        if let Some(cost) = cost.map(|c| c.at(hit)) && cost.is_nan() {
+            self.cost = more(self.cost, Some(line(cost)));
+        }
+        match vat.map(|v| v.at(hit)) {
+            Some(rate) if rate.is_nan() => self.vat = more(self.vat, Some(line(rate))),
+            Some(rate) if !(0.0..1.0).contains(&rate) => self.vat_in_range = more(self.vat_in_range, Some(line(rate))),
+            _ => {}
+        }
+    }
+
+    /// Adds what a later block lacks, whose chunk begins at `offset`.
+    fn add(&mut self, block: Self, offset: u64) {
+        let moved = |bad: Option<BadLines>| bad.map(|bad| BadLines { first: bad.first + offset, ..bad });
+        self.cost = more(self.cost, moved(block.cost));
+        self.vat = more(self.vat, moved(block.vat));
+        self.vat_in_range = more(self.vat_in_range, moved(block.vat_in_range));
+    }
+}
+
+/// Those found first, with the count of both.
+fn more(found: Option<BadLines>, later: Option<BadLines>) -> Option<BadLines> {
+    match (found, later) {
+        (Some(found), Some(later)) => Some(BadLines { count: found.count + later.count, ..found }),
+        (found, later) => found.or(later),
+    }
 }
 
 impl Values<'_> {
@@ -176,8 +238,7 @@ impl Values<'_> {
             Self::Text { values, texts } => if texts[row] { values[row] } else { 0.0 },
             Self::Vat { values, mask, line, product } => if mask.is_none_or(meets) { values[row] / vat_divisor(*line, product, hit) } else { 0.0 },
             Self::Cost { quantity, line, product, otherwise, vat_line, vat_product } => {
-                let of_line = line.map_or(f64::NAN, |costs| costs[row]);
-                let cost = if of_line.is_nan() { product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line };
+                let cost = LineOrProduct { line: *line, product }.at(hit);
                 if !cost.is_nan() {
                     return cost * quantity[row];
                 }
@@ -211,7 +272,7 @@ struct Sums<'a> {
     seen: Vec<u32>,
     lines: LineCounts,
     stores: HashSet<u64>,
-    unknown_cost: Option<(u64, u64, u32)>,
+    lacking: Lacking,
 }
 
 impl<'a> Sums<'a> {
@@ -235,7 +296,7 @@ impl<'a> Sums<'a> {
             seen: vec![0; customers],
             lines: LineCounts { read: ledger.len() as u64, ..LineCounts::default() },
             stores: HashSet::new(),
-            unknown_cost: None,
+            lacking: Lacking::default(),
         }
     }
 
@@ -289,22 +350,19 @@ impl<'a> Sums<'a> {
     /// Counts lines, customers seen, and baskets of some blocks.
     fn count(&mut self, found: &[BlockHits], matcher: &Matcher<'_>, keys: Option<&Keys<'_>>) -> Result<()> {
         let roles: Vec<u32> = Role::ALL.iter().zip(0..).map(|(_, i)| i).collect();
-        let partial: Vec<(LineCounts, Vec<(u32, u64, u32)>, Option<(u64, u64, u32)>)> = found
+        let partial: Vec<(LineCounts, Vec<(u32, u64, u32)>, Lacking)> = found
             .par_iter()
             .map(|block| {
                 let (quantity, net_sales) = (self.ledger.number_chunk("quantity", block.chunk)?, self.ledger.number_chunk("net_sales", block.chunk)?);
                 let days = self.ledger.day_chunk(block.chunk)?;
-                let cost = self.cost_values(block.chunk)?;
+                let (cost, vat) = (self.unit_costs(block.chunk)?, self.vat_rates(block.chunk)?);
                 let mut lines = LineCounts { used: block.hits.len() as u64, outside_windows: block.outside_windows, outside_assignment: block.outside_assignment, ..LineCounts::default() };
                 let mut baskets: Vec<(u32, u64, u32)> = Vec::new();
-                let mut unknown = None;
+                let mut lacking = Lacking::default();
                 for hit in &block.hits {
                     let row = hit.row as usize;
                     self.count_line(&mut lines, hit, quantity[row], net_sales[row]);
-                    if let Some(cost) = &cost && cost.at(hit).is_nan() {
-                        let (first, count, product) = unknown.unwrap_or((hit.row.into(), 0, hit.product));
-                        unknown = Some((first, count + 1, product));
-                    }
+                    lacking.look(hit, cost.as_ref(), vat.as_ref());
                     let store = || matcher.stores.as_ref().and_then(|keys| keys.get(block.chunk, row)).unwrap_or(0);
                     let key = match keys.and_then(|keys| keys.get(block.chunk, row)) {
                         Some(key) => key,
@@ -317,20 +375,17 @@ impl<'a> Sums<'a> {
                         _ => baskets.push((hit.customer, key, bits)),
                     }
                 }
-                Ok((lines, baskets, unknown))
+                Ok((lines, baskets, lacking))
             })
             .collect::<Result<_>>()?;
-        for ((lines, baskets, unknown), block) in partial.into_iter().zip(found) {
+        for ((lines, baskets, lacking), block) in partial.into_iter().zip(found) {
             self.lines = self.lines.plus(lines);
             for (customer, _, mask) in &baskets {
                 self.seen[*customer as usize] |= (mask | mask >> 8 | mask >> 16) & 0xff;
             }
             self.baskets.extend(baskets);
-            if let Some((row, count, product)) = unknown {
-                let offset: u64 = (0..block.chunk).map(|c| self.ledger.day_chunk(c).map_or(0, |d| d.len() as u64)).sum();
-                let (first, total, product) = self.unknown_cost.unwrap_or((offset + row, 0, product));
-                self.unknown_cost = Some((first, total + count, product));
-            }
+            let offset = (0..block.chunk).map(|c| self.ledger.day_chunk(c).map_or(0, |d| d.len() as u64)).sum();
+            self.lacking.add(lacking, offset);
             if let Some(stores) = &matcher.stores && matches!(matcher.sales, super::matching::Sales::Calendar(_)) {
                 self.stores.extend(block.hits.iter().filter_map(|hit| stores.get(block.chunk, hit.row as usize)));
             }
@@ -348,20 +403,27 @@ impl<'a> Sums<'a> {
         lines.negative_price += u64::from(quantity * net_sales < 0.0);
     }
 
-    /// The unit cost of a line (times one), NaN where it is not known; `None` where no cost is asked for.
-    fn cost_values(&self, chunk: usize) -> Result<Option<UnitCost<'_>>> {
+    /// The unit cost of each line; `None` where no cost is asked for.
+    fn unit_costs(&self, chunk: usize) -> Result<Option<LineOrProduct<'_>>> {
         let cost = self.plan.iter().find_map(|plan| match plan.source {
             AmountSource::Cost { unit_cost, .. } => Some(unit_cost),
             _ => None,
         });
         let Some(product) = cost else { return Ok(None) };
         let line = if self.ledger.has.unit_cost { Some(self.ledger.number_chunk("unit_cost", chunk)?) } else { None };
-        Ok(Some(UnitCost { line, product }))
+        Ok(Some(LineOrProduct { line, product }))
+    }
+
+    /// The VAT rate of each line; `None` where no amount is taken out of VAT line by line.
+    fn vat_rates(&self, chunk: usize) -> Result<Option<LineOrProduct<'_>>> {
+        let Some(plan) = self.plan.iter().find(|plan| plan.ex_vat) else { return Ok(None) };
+        let line = if self.ledger.has.vat { Some(self.ledger.number_chunk("vat", chunk)?) } else { None };
+        Ok(Some(LineOrProduct { line, product: &plan.vat }))
     }
 
     fn finish(mut self, matcher: &Matcher<'_>, assignment: &Assignment) -> Result<CellTable> {
-        self.check_cost()?;
-        self.lines.without_cost = self.unknown_cost.map_or(0, |(_, count, _)| count);
+        self.check()?;
+        self.lines.without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
         let amounts = self.plan.len();
         let columns: Vec<Vec<f64>> = (0..self.atoms * amounts).into_par_iter().map(|index| self.column(index / amounts, index % amounts)).collect();
         self.baskets.par_sort_unstable();
@@ -386,21 +448,30 @@ impl<'a> Sums<'a> {
         })
     }
 
-    fn check_cost(&self) -> Result<()> {
+    /// What no measure can do without.
+    fn check(&self) -> Result<()> {
+        let mut problems = Problems::default();
         let no_rate = self.plan.iter().any(|plan| matches!(plan.source, AmountSource::Cost { otherwise: None, .. }));
-        match self.unknown_cost {
-            Some((row, count, product)) if no_rate => {
-                let product = if product == NONE { "not in the product table".to_owned() } else { self.partition.products.text(product as usize) };
-                Err(Problem::new(Input::Transactions, Fault::NoCost, "a line has no unit cost, and no margin rate is given")
-                    .column("unit_cost")
-                    .first(row as usize)
-                    .value(format!("product {product}"))
-                    .count(count as usize)
-                    .remedy("Fill the unit cost, or give [margin] rate for the lines without one")
-                    .into())
-            }
-            _ => Ok(()),
+        if let Some(bad) = self.lacking.cost.filter(|_| no_rate) {
+            let problem = self.problem(Fault::NoCost, "a line has no unit cost, and no margin rate is given", "unit_cost", bad);
+            problems.push(problem.remedy("Fill the unit cost, or give [margin] rate for the lines without one"));
         }
+        if let Some(bad) = self.lacking.vat {
+            let problem = self.problem(Fault::Null, "neither the line nor its product has a VAT rate", "vat", bad);
+            problems.push(problem.remedy("Fill the rate of every product (or line) sold, 0 where there is no VAT, or give one vat_rate"));
+        }
+        if let Some(bad) = self.lacking.vat_in_range {
+            let problem = self.problem(Fault::OutOfRange, "a VAT rate must lie in 0 to 1", "vat", bad);
+            problems.push(problem.remedy("Write 0.21 for 21 %"));
+        }
+        problems.finish()
+    }
+
+    /// The problem of lines, which names the product of the first.
+    fn problem(&self, fault: Fault, text: &str, column: &str, bad: BadLines) -> Problem {
+        let product = if bad.product == NONE { "not in the product table".to_owned() } else { self.partition.products.text(bad.product as usize) };
+        let value = if bad.value.is_nan() { format!("product {product}") } else { format!("{}, product {product}", bad.value) };
+        Problem::new(Input::Transactions, fault, text).column(column).first(bad.first as usize).value(value).count(bad.count as usize)
     }
 
     /// The column of an atom and amount, customers in order.
@@ -452,19 +523,6 @@ impl<'a> Sums<'a> {
             }
         }
         Ok(classes)
-    }
-}
-
-/// The unit cost of a line, else of its product.
-struct UnitCost<'c> {
-    line: Option<&'c [f64]>,
-    product: &'c [f64],
-}
-
-impl UnitCost<'_> {
-    fn at(&self, hit: &Hit) -> f64 {
-        let of_line = self.line.map_or(f64::NAN, |costs| costs[hit.row as usize]);
-        if of_line.is_nan() { self.product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line }
     }
 }
 

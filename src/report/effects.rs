@@ -21,6 +21,7 @@ pub(super) fn first(measurement: &Measurement) -> Vec<Table> {
 }
 
 /// The tables for all other measures.
+#[cfg(feature = "report")]
 pub(super) fn others(measurement: &Measurement) -> Vec<Table> {
     let mut names: Vec<&str> = Vec::new();
     for effect in &measurement.effects {
@@ -107,9 +108,11 @@ fn cells(row: &EffectEstimate, formats: Formats, voice: Voice) -> Vec<String> {
 /// What the rows hold, and why numbers are absent.
 fn notes(rows: &[(RowKind, &EffectEstimate)], explained: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    let meanings: Vec<String> = rows.iter().filter_map(|(_, e)| Some(format!("{}: {}", effect(&e.effect, Voice::Effects), effect_meaning(&e.effect)?))).collect();
+    let meanings: Vec<String> =
+        rows.iter().filter_map(|(_, e)| Some(format!("{}: {}", effect(&e.effect, Voice::Effects), effect_meaning(&e.effect)?))).collect();
     if explained && !meanings.is_empty() {
         notes.push(format!("{}.", meanings.join("; ")));
+        notes.push("The interval holds the values that fit the data; p says how easily chance alone would show as much.".to_owned());
     }
     notes.extend(absences(rows.iter().map(|(_, e)| (effect(&e.effect, Voice::Effects), first_reason(e)))));
     notes
@@ -120,6 +123,9 @@ pub(super) fn first_reason(effect: &EffectEstimate) -> Option<Reason> {
     let numbers = [effect.per_customer, effect.std_error, effect.p_value, effect.relative.estimate];
     numbers.into_iter().find_map(|number| number.reason())
 }
+
+/// More names than this are counted, not listed.
+const MANY: usize = 4;
 
 /// One note a reason, with all the names that it concerns.
 pub(super) fn absences(names: impl Iterator<Item = (String, Option<Reason>)>) -> Vec<String> {
@@ -132,5 +138,6 @@ pub(super) fn absences(names: impl Iterator<Item = (String, Option<Reason>)>) ->
             None => by_reason.push((reason, vec![name])),
         }
     }
-    by_reason.into_iter().map(|(reason, names)| format!("{ABSENT} {}: {}.", names.join(", "), reason.text())).collect()
+    let listed = |names: &[String]| if names.len() > MANY { format!("{} rows", names.len()) } else { names.join(", ") };
+    by_reason.into_iter().map(|(reason, names)| format!("{ABSENT} {}: {}.", listed(&names), reason.text())).collect()
 }

@@ -182,11 +182,7 @@ fn sound_ratios() -> Vec<RatioEstimate> {
         known("iroas", 4.5, Interval::AtMost { high: 9.1 }),
         known("cost_per_incremental_unit", 2.66, Interval::Exclusive { below: -3.0, above: 1.2 }),
         known("net_to_direct", 0.798, Interval::Unbounded),
-        RatioEstimate {
-            ratio: "break_even_uplift",
-            estimate: Known::Value(0.42),
-            interval: Interval::Missing { reason: Reason::NoInterval },
-        },
+        RatioEstimate { ratio: "break_even_uplift", estimate: Known::Value(0.42), interval: Interval::Missing { reason: Reason::NoInterval } },
         RatioEstimate {
             ratio: "redemption_incrementality",
             estimate: missing(Reason::DenominatorNotPositive),

@@ -99,19 +99,12 @@ fn sales(measurement: &Measurement) -> String {
     let level = confidence(measurement.confidence);
     let who = customer(measurement.estimand);
     let relative = relative.map(|r| format!(", {r}")).unwrap_or_default();
-    match side {
-        Side::Either => {
-            let way = if above { "more" } else { "less" };
-            format!(
-                "It is not clear whether it sold more: the estimate is {each} {way} net sales per {who}{relative} ({level} interval {each_range}), \
-                 {all} {way} in total ({all_range})."
-            )
-        }
-        _ => {
-            let way = if side == Side::Above { "more" } else { "less" };
-            format!("{condition} {way}: {each} {way} net sales per {who}{relative} ({level} interval {each_range}), {all} {way} in total ({all_range}).")
-        }
+    let way = if above { "more" } else { "less" };
+    let amounts = format!("{each} {way} net sales per {who}{relative} ({level} interval {each_range}), {all} {way} in total ({all_range})");
+    if side == Side::Either {
+        return format!("It is not clear whether it sold more: the estimate is {amounts}.");
     }
+    format!("{condition} {way}: {amounts}.")
 }
 
 fn earnings(measurement: &Measurement) -> String {

@@ -9,11 +9,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::charts::{Chart, forest, waterfall};
 use super::page::Page;
 use super::table::{Row, RowKind, Set, Table};
-use super::trust;
-use super::verdict::{Tone, Verdict};
+use super::verdict::Verdict;
 use super::words::{self, Voice};
+use super::{effects, trust};
 use crate::measure::Measurement;
-use crate::validity::{CheckResult, Status};
+use crate::validity::{CheckResult, Conclusion, Status};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -79,9 +79,9 @@ fn page(measurement: &Measurement) -> Markup {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (opening(&page))
+                (opening(&page, &measurement.conclusion))
                 main {
-                    (effects_section(&page, forest(measurement)))
+                    (effects_section(&page, &effects::others(measurement), forest(measurement)))
                     (money_section(&page, waterfall(measurement)))
                     @if let Some(goals) = &page.goals { section { h2 { (goals.title) } (table(goals, false)) } }
                     (checks_section(measurement, &page))
@@ -94,22 +94,22 @@ fn page(measurement: &Measurement) -> Markup {
     }
 }
 
-fn opening(page: &Page) -> Markup {
+fn opening(page: &Page, conclusion: &Conclusion) -> Markup {
     html! {
         header {
             h1 { (page.title) }
             dl.facts { @for fact in &page.facts { dt { (fact.about) } dd { (fact.text) } } }
-            (verdict(&page.verdict))
+            (verdict(&page.verdict, conclusion))
             div.headline { @for sentence in &page.headline { p { (sentence) } } }
         }
     }
 }
 
-fn verdict(verdict: &Verdict) -> Markup {
-    let tone = match verdict.tone {
-        Tone::Sound => "sound",
-        Tone::Reserved => "reserved",
-        Tone::Refused => "refused",
+fn verdict(verdict: &Verdict, conclusion: &Conclusion) -> Markup {
+    let tone = match conclusion {
+        Conclusion::Experiment => "sound",
+        Conclusion::Observational | Conclusion::Inconclusive { .. } => "reserved",
+        Conclusion::Refused { .. } => "refused",
     };
     html! {
         section class={ "verdict " (tone) } aria-label="Verdict" {
@@ -130,16 +130,16 @@ fn verdict(verdict: &Verdict) -> Markup {
     }
 }
 
-fn effects_section(page: &Page, chart: Option<Chart>) -> Markup {
+fn effects_section(page: &Page, others: &[Table], chart: Option<Chart>) -> Markup {
     html! {
         section {
             h2 { (page.effects_title) }
-            @if let Some(chart) = chart { (figure(&chart, "Net sales per customer: estimates with intervals, parts and total")) }
+            @if let Some(chart) = chart { (figure(&chart, "Net sales per customer: the dot is the estimate, the line its interval")) }
             @for effects in &page.effects { (table(effects, true)) }
-            @if !page.other_effects.is_empty() {
+            @if !others.is_empty() {
                 details {
                     summary { "Other measures" }
-                    @for effects in &page.other_effects { (table(effects, true)) }
+                    @for effects in others { (table(effects, true)) }
                 }
             }
         }
@@ -150,7 +150,7 @@ fn money_section(page: &Page, chart: Option<Chart>) -> Markup {
     html! {
         section {
             h2 { "Money" }
-            @if let Some(chart) = chart { (figure(&chart, "How the retailer's result comes about: each bar starts where the one above ends")) }
+            @if let Some(chart) = chart { (figure(&chart, "How the retailer's result comes about: each bar starts where the one above ends, dark bars are sums, thin lines intervals")) }
             @for money in page.money() { (table(money, true)) }
         }
     }

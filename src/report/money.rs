@@ -60,7 +60,7 @@ pub(super) fn ratios(measurement: &Measurement) -> Option<Table> {
     }
     let voice = Voice::of(measurement);
     let level = format!("{} interval", confidence(measurement.confidence));
-    let mut table = Table::new("Ratios", &[("", Set::Name), (voice.choose("estimate", "of differences"), Set::Number), (level.as_str(), Set::Number)]);
+    let mut table = Table::new("Ratios", &[("", Set::Name), (voice.choose("estimate", "value"), Set::Number), (level.as_str(), Set::Number)]);
     for row in &measurement.ratios {
         let (label, unit) = ratio(row.ratio, voice);
         let format = match unit {

@@ -12,7 +12,7 @@ pub(super) const ABSENT: &str = "–";
 /// Money from here on is shown without decimals.
 const LARGE_MONEY: f64 = 10_000.0;
 /// Quantities from here on are shown without decimals.
-const LARGE_QUANTITY: f64 = 1_000.0;
+const LARGE_QUANTITY: f64 = 100.0;
 
 /// How numbers of one column, or of one sentence, are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Format {
         Self::fitting(values, LARGE_MONEY)
     }
 
-    /// For units and other quantities: as money, but without decimals from 1,000 on.
+    /// For units and other quantities: as money, but without decimals from 100 on.
     pub(super) fn quantity(values: impl IntoIterator<Item = f64>) -> Self {
         Self::fitting(values, LARGE_QUANTITY)
     }
@@ -189,6 +189,7 @@ mod tests {
         }
         assert_eq!(Format::money([3.0, 123_456.0]).show(3.2), "3");
         assert_eq!(Format::quantity([1_634.4]).show(1_634.4), "1,634");
+        assert_eq!(Format::quantity([0.031]).signed(0.031), "+0.0310");
         assert_eq!(money(-75.3, "EUR"), "-75.30 EUR");
         assert_eq!(money(75.3, ""), "75.30");
     }

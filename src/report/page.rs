@@ -23,8 +23,6 @@ pub(super) struct Page {
     pub(super) effects_title: String,
     /// Effects on net sales and units.
     pub(super) effects: Vec<Table>,
-    /// Effects on the other measures.
-    pub(super) other_effects: Vec<Table>,
     /// The bridges.
     pub(super) bridges: Vec<Table>,
     /// The ratios.
@@ -63,7 +61,6 @@ impl Page {
             headline: headline::headline(measurement),
             effects_title: voice.choose("Effects", "Differences (arithmetic, not effects)").to_owned(),
             effects: effects::first(measurement),
-            other_effects: effects::others(measurement),
             bridges: money::bridges(measurement),
             ratios: money::ratios(measurement),
             burned: money::burned(measurement),

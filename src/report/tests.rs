@@ -43,7 +43,8 @@ fn a_sound_study_gives_the_verdict_first_and_then_the_answer() {
             "Of the discount, between 512.50 and 818.75 EUR went to units that would have been bought anyway (burned budget).",
         ],
     );
-    let order = ["Verdict:", "It sold more", "direct", "Money of the retailer", "Ratios", "Burned budget:", "Goals", "Checks", "naive reading", "Warnings", "Lines:"];
+    let order =
+        ["Verdict:", "It sold more", "direct", "Money of the retailer", "Ratios", "Burned budget:", "Goals", "Checks", "naive reading", "Warnings", "Lines:"];
     let at: Vec<usize> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(at.is_sorted(), "{at:?}");
     lacks(&text, &NEVER);
@@ -110,7 +111,14 @@ fn a_refused_study_is_arithmetic_and_never_incremental() {
         lacks(&text, &["It sold", "It earned", "caused.", "burned budget)", "per incremental"]);
     }
     let text = flat(&refused());
-    holds(&text, &["– forward buying, carry-over: no day after the promotion is covered.", "neither unit costs nor a margin rate are given", "cells were summed elsewhere"]);
+    holds(
+        &text,
+        &[
+            "– forward buying, carry-over: no day after the promotion is covered.",
+            "neither unit costs nor a margin rate are given",
+            "cells were summed elsewhere",
+        ],
+    );
 }
 
 #[test]
@@ -122,7 +130,10 @@ fn a_loss_an_open_question_and_an_absent_profit_have_sentences() {
 
     let net = study.profit.retailer.last_mut().unwrap();
     net.ci_high = Known::Value(20.0);
-    holds(&flat(&study), &["It is not clear whether it earned or lost money: the estimate is a net loss of 900.00 EUR (95 % interval -1,500.00 to 20.00 EUR)."]);
+    holds(
+        &flat(&study),
+        &["It is not clear whether it earned or lost money: the estimate is a net loss of 900.00 EUR (95 % interval -1,500.00 to 20.00 EUR)."],
+    );
 
     let net = study.profit.retailer.last_mut().unwrap();
     net.estimate = Known::Missing(Reason::NoCost);
@@ -153,7 +164,10 @@ fn one_sided_and_unbounded_intervals_have_words() {
 fn every_conclusion_has_a_verdict() {
     let mut study = sound();
     study.conclusion = Conclusion::Inconclusive { reasons: vec!["meat +10 %".to_owned()] };
-    holds(&flat(&study), &["INCONCLUSIVE.", "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.", "drawn at random and no check objects"]);
+    holds(
+        &flat(&study),
+        &["INCONCLUSIVE.", "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.", "drawn at random and no check objects"],
+    );
     study.randomised = false;
     study.conclusion = Conclusion::Observational;
     holds(&flat(&study), &["OBSERVATIONAL.", "no check can rule one out", "If nothing else sets the groups apart, it sold more"]);
@@ -269,13 +283,5 @@ mod page {
         std::fs::remove_dir_all(&folder).unwrap();
         let error = sound().report().write_html(folder.join("none/report.html")).unwrap_err();
         assert!(error.to_string().contains("report.html could not be written"), "{error}");
-    }
-}
-
-#[test]
-fn zz_dump() {
-    for (name, study) in [("sound", sound()), ("refused", refused())] {
-        std::fs::write(format!("/tmp/report_{name}.txt"), study.to_string()).unwrap();
-        std::fs::write(format!("/tmp/report_{name}.html"), every_html(&study)).unwrap();
     }
 }

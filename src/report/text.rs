@@ -10,7 +10,7 @@ use crate::measure::Measurement;
 /// Text is broken to this width; a table of very long numbers may be wider.
 const WIDTH: usize = 100;
 /// Headings up to this length are not broken.
-const SHORT: usize = 8;
+const SHORT: usize = 13;
 /// Between columns.
 const GAP: usize = 2;
 
@@ -33,7 +33,8 @@ impl fmt::Display for Measurement {
 }
 
 fn opening(f: &mut fmt::Formatter<'_>, page: &Page) -> fmt::Result {
-    writeln!(f, "{}\n{}", page.title, "=".repeat(page.title.chars().count().min(WIDTH)))?;
+    paragraph(f, "", &page.title)?;
+    writeln!(f, "{}", "=".repeat(page.title.chars().count().min(WIDTH)))?;
     for fact in &page.facts {
         paragraph(f, &format!("{:<13}", fact.about), &fact.text)?;
     }

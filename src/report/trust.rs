@@ -16,12 +16,19 @@ pub(super) fn goals(measurement: &Measurement) -> Option<Table> {
         return None;
     }
     let voice = Voice::of(measurement);
-    let columns =
-        [("", Set::Name), ("of", Set::Name), ("wanted", Set::Number), (voice.choose("estimate", "difference"), Set::Number), ("p", Set::Number), ("answer", Set::Name)];
+    let columns = [
+        ("", Set::Name),
+        ("of", Set::Name),
+        ("wanted", Set::Number),
+        (voice.choose("estimate", "difference"), Set::Number),
+        ("p", Set::Number),
+        ("answer", Set::Name),
+    ];
     let mut table = Table::new("Goals", &columns);
     for goal in &measurement.goals {
         let (threshold, format) = threshold(goal);
-        let cells = [goal.goal.clone(), subject(goal, voice), format.signed(threshold), format.known(goal.estimate), p_value(goal.p_value), answer(goal.answer, voice)];
+        let cells =
+            [goal.goal.clone(), subject(goal, voice), format.signed(threshold), format.known(goal.estimate), p_value(goal.p_value), answer(goal.answer, voice)];
         table.push(RowKind::Part, cells.to_vec());
     }
     table.notes = absences(measurement.goals.iter().map(|goal| (goal.goal.clone(), goal.estimate.reason())));
@@ -108,7 +115,9 @@ pub(super) fn naive(measurement: &Measurement) -> Table {
         let label = voice.choose("measured here, same weeks", "difference to the control here, same weeks");
         table.push(RowKind::Sum, vec![label.to_owned(), format.signed(measured)]);
     }
-    table.notes.push("The naive readings have no control group: season, trend and who chooses to redeem are all in them. They are estimates of nothing.".to_owned());
+    table
+        .notes
+        .push("The naive readings have no control group: season, trend and who chooses to redeem are all in them. They are estimates of nothing.".to_owned());
     table.notes.extend(absences(readings.iter().map(|(label, reading)| ((*label).to_owned(), reading.reason()))));
     table
 }

@@ -7,25 +7,12 @@ use crate::validity::{Conclusion, Status};
 /// The verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Verdict {
-    /// Its kind.
-    pub(super) tone: Tone,
     /// It, in one line.
     pub(super) line: String,
     /// What follows from it.
     pub(super) text: String,
     /// Why, where it needs reasons.
     pub(super) reasons: Vec<Objection>,
-}
-
-/// The kind of a verdict, for its looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// The figures are effects.
-    Sound,
-    /// They are, with a reservation.
-    Reserved,
-    /// They are not.
-    Refused,
 }
 
 /// A reason to refuse or to leave open.
@@ -46,25 +33,19 @@ const CHOSEN: &str = "The target group was chosen, not drawn. What the groups bo
 pub(super) fn verdict(measurement: &Measurement) -> Verdict {
     match &measurement.conclusion {
         Conclusion::Experiment => Verdict {
-            tone: Tone::Sound,
             line: "EXPERIMENT. The figures below are what the promotion caused.".to_owned(),
             text: "The target group was drawn at random, and no check objects. What chance leaves open is in the intervals.".to_owned(),
             reasons: Vec::new(),
         },
-        Conclusion::Observational => Verdict {
-            tone: Tone::Reserved,
-            line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(),
-            text: CHOSEN.to_owned(),
-            reasons: Vec::new(),
-        },
+        Conclusion::Observational => {
+            Verdict { line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(), text: CHOSEN.to_owned(), reasons: Vec::new() }
+        }
         Conclusion::Inconclusive { reasons } => Verdict {
-            tone: Tone::Reserved,
             line: "INCONCLUSIVE. The data cannot say whether the goal was met.".to_owned(),
             text: inconclusive(measurement.randomised),
             reasons: reasons.iter().map(|goal| undecided(goal)).collect(),
         },
         Conclusion::Refused { reasons } => Verdict {
-            tone: Tone::Refused,
             line: "REFUSED. The figures below must not be read as effects of the promotion.".to_owned(),
             text: "They are arithmetic, not effects: differences between the two groups, some or all of which would be there without the promotion. \
                 They are shown so that the comparison can be mended."

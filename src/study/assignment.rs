@@ -100,7 +100,7 @@ impl Assignment {
         self.attributes.iter().find(|(n, _)| n == name).map(|(_, values)| values.as_slice())
     }
 
-    /// Checks lengths, arms and duplicates.
+    /// Checks lengths, arms and duplicates. Rows are those of the assignment itself, counted from 1.
     pub(super) fn validate(&self) -> Result<()> {
         let mut problems = Problems::default();
         let problem = |fault, text: &str| Problem::new(Input::Assignment, fault, text);
@@ -150,7 +150,8 @@ impl Assignment {
         columns
     }
 
-    fn duplicates(&self) -> Vec<Problem> {
+    /// The problems of customers who stand more than once, in one arm or in both.
+    pub(crate) fn duplicates(&self) -> Vec<Problem> {
         fn repeated<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>, arm: &[Arm]) -> [Vec<usize>; 2] {
             let mut seen = hashbrown::HashMap::new();
             let mut found = [Vec::new(), Vec::new()];

@@ -13,17 +13,18 @@ use plotters::style::{Color, IntoFont, RGBColor, TextStyle};
 use super::Chart;
 use crate::report::number::Format;
 
-const WIDTH: u32 = 960;
+const WIDTH: u32 = 1_000;
 const ROW: u32 = 30;
-const NAMES: u32 = 270;
-const FIGURES: u32 = 230;
+const NAMES: u32 = 290;
+const FIGURES: u32 = 260;
 const AXIS: u32 = 34;
 
 pub(super) const INK: RGBColor = RGBColor(31, 41, 51);
 pub(super) const GAIN: RGBColor = RGBColor(43, 108, 163);
 pub(super) const LOSS: RGBColor = RGBColor(200, 105, 28);
+const GROUND: RGBColor = RGBColor(255, 255, 255);
 const FAINT: RGBColor = RGBColor(217, 222, 227);
-pub(super) const ZERO: RGBColor = RGBColor(110, 120, 130);
+const ZERO: RGBColor = RGBColor(110, 120, 130);
 
 pub(super) type Failure = DrawingAreaErrorKind<std::io::Error>;
 type Plot<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -73,21 +74,21 @@ impl Canvas<'_> {
     /// A round mark, filled or open.
     pub(super) fn dot(&mut self, row: u32, value: f64, radius: i32, color: RGBColor, filled: bool) -> Result<(), Failure> {
         let at = (value, self.y(row));
-        let inside = if filled { color } else { RGBColor(255, 255, 255) };
-        self.plot.draw_series([
-            plotters::element::Circle::new(at, radius, inside.filled()),
-            plotters::element::Circle::new(at, radius, color.stroke_width(2)),
-        ])?;
+        let inside = if filled { color } else { GROUND };
+        self.plot
+            .draw_series([plotters::element::Circle::new(at, radius, inside.filled()), plotters::element::Circle::new(at, radius, color.stroke_width(2))])?;
         Ok(())
     }
 
-    /// A line with a cap at each closed end.
+    /// A line with a cap at each closed end, on a light ground so that it shows on dark bars.
     pub(super) fn whisker(&mut self, row: u32, whisker: Whisker, color: RGBColor) -> Result<(), Failure> {
         let y = self.y(row);
-        let ends = (whisker.low.unwrap_or(self.low), whisker.high.unwrap_or(self.high));
-        self.segment((ends.0, y), (ends.1, y), color, 2)?;
-        for end in [whisker.low, whisker.high].into_iter().flatten() {
-            self.segment((end, y - 0.14), (end, y + 0.14), color, 2)?;
+        let (low, high) = (whisker.low.unwrap_or(self.low), whisker.high.unwrap_or(self.high));
+        for (color, width) in [(GROUND, 4), (color, 2)] {
+            self.segment((low, y), (high, y), color, width)?;
+            for end in [whisker.low, whisker.high].into_iter().flatten() {
+                self.segment((end, y - 0.16), (end, y + 0.16), color, width)?;
+            }
         }
         Ok(())
     }
@@ -104,12 +105,7 @@ impl Canvas<'_> {
 }
 
 /// Draws the rows, with `marks` on the plot; `None` where there is nothing to draw or the drawing fails.
-pub(super) fn draw(
-    label: &str,
-    rows: &[RowText],
-    axis: Option<(f64, f64)>,
-    marks: impl FnOnce(&mut Canvas<'_>) -> Result<(), Failure>,
-) -> Option<Chart> {
+pub(super) fn draw(label: &str, rows: &[RowText], axis: Option<(f64, f64)>, marks: impl FnOnce(&mut Canvas<'_>) -> Result<(), Failure>) -> Option<Chart> {
     let (low, high) = axis?;
     let count = u32::try_from(rows.len()).ok()?;
     let mut svg = String::new();
@@ -140,7 +136,7 @@ fn paint(
         .disable_y_axis()
         .x_labels(6)
         .x_label_formatter(&|value| tick(format, *value))
-        .light_line_style(RGBColor(255, 255, 255))
+        .light_line_style(GROUND)
         .bold_line_style(FAINT)
         .axis_style(FAINT)
         .label_style(("sans-serif", 15).into_font().color(&INK))
@@ -158,7 +154,7 @@ fn paint(
 
 /// The name and the figures of a row.
 fn write(root: &DrawingArea<SVGBackend<'_>, Shift>, row: &RowText, at: i32) -> Result<(), Failure> {
-    let font = ("sans-serif", 17).into_font();
+    let font = ("sans-serif", 18).into_font();
     let font = if row.sum { font.style(plotters::style::FontStyle::Bold) } else { font };
     let style = TextStyle::from(font).color(&INK);
     root.draw(&Text::new(row.name.clone(), (signed(NAMES) - 12, at), style.clone().pos(Pos::new(HPos::Right, VPos::Center))))?;

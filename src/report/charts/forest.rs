@@ -23,9 +23,7 @@ pub(in crate::report) fn forest(measurement: &Measurement) -> Option<Chart> {
         customer(measurement.estimand),
         texts.iter().map(|t| format!("{} {}", t.name, t.figures)).collect::<Vec<_>>().join("; ")
     );
-    draw(&label, &texts, range(numbers()), |canvas| {
-        (0..).zip(&rows).try_for_each(|(index, (kind, row))| mark(canvas, index, *kind, row))
-    })
+    draw(&label, &texts, range(numbers()), |canvas| (0..).zip(&rows).try_for_each(|(index, (kind, row))| mark(canvas, index, *kind, row)))
 }
 
 fn text(kind: RowKind, row: &EffectEstimate, format: Format, voice: Voice) -> RowText {

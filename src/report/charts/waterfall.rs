@@ -24,9 +24,10 @@ pub(in crate::report) fn waterfall(measurement: &Measurement) -> Option<Chart> {
     rows.iter().find(|row| row.row == "net_profit")?.estimate.value()?;
     let voice = Voice::of(measurement);
     let bars = bars(rows, voice);
-    let format = Format::money(rows.iter().filter_map(|row| row.estimate.value()));
+    let format = Format::money(rows.iter().flat_map(|r| [r.estimate, r.ci_low, r.ci_high]).filter_map(Known::value));
     let texts: Vec<RowText> = rows.iter().map(|row| text(row, format, voice)).collect();
-    let label = format!("Money bridge of the retailer, with intervals: {}", texts.iter().map(|t| format!("{} {}", t.name, t.figures)).collect::<Vec<_>>().join("; "));
+    let label =
+        format!("Money bridge of the retailer, with intervals: {}", texts.iter().map(|t| format!("{} {}", t.name, t.figures)).collect::<Vec<_>>().join("; "));
     let ends = bars.iter().flatten().flat_map(|bar| {
         let (low, high) = bar.whisker.map_or((None, None), |w| (w.low, w.high));
         [Some(bar.from), Some(bar.to), low, high].into_iter().flatten()
@@ -74,7 +75,7 @@ fn marks(canvas: &mut Canvas<'_>, bars: &[Option<Bar>]) -> Result<(), Failure> {
         };
         canvas.bar(index, bar.from, bar.to, 0.3, color)?;
         if let Some(whisker) = bar.whisker {
-            canvas.whisker(index, whisker, super::canvas::ZERO)?;
+            canvas.whisker(index, whisker, INK)?;
         }
         reached = Some(bar.to);
     }
