@@ -1,4 +1,5 @@
 //! Lines to cells: the ledger's checks, and the cells of one promotion, at 10^4 to 10^6 lines, beside one polars `group_by` of the same lines.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use promolift::cells::CellSource;

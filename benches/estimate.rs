@@ -1,4 +1,5 @@
 //! Fits and contrasts: each estimator at 10^4 to 10^6 customers, three covariates, 24 outcomes, beside one plain pass over the outcomes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use promolift::estimate::{Cuped, Design, DifferenceInDifferences, Estimator, Outcome, Regression, RegressionAtt, Unadjusted};

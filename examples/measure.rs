@@ -39,7 +39,7 @@ struct Arguments {
     customers: Option<PathBuf>,
     /// regression_att, unadjusted, regression, cuped or difference_in_differences; wins over the promotion file
     #[arg(long, value_name = "NAME")]
-    estimator: Option<String>,
+    estimator: Option<EstimatorName>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -76,9 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     progress.set_message("reading files");
     let opened = inputs(arguments).open().map_err(|e| e.to_string())?;
     let mut study = opened.study;
-    if let Some(name) = &arguments.estimator {
-        study.options.estimator = name.parse::<EstimatorName>().map_err(|e| e.to_string())?;
-    }
+    study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
     progress.set_message("measuring");
     let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(|e| e.to_string())?;
     let measurement = study.measure(&ledger).map_err(|e| e.to_string())?;

@@ -418,6 +418,7 @@ pub trait CellSource {
 
 /// What a source knows before any cell is made: enough to plan the partition and the amounts.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one optional column is there")]
 pub struct Catalogue<'a> {
     /// The product table.
     pub products: &'a crate::ledger::ProductTable,

@@ -26,5 +26,5 @@ pub mod prelude {
     pub use crate::ledger::{Columns, Ledger};
     pub use crate::measure::Measurement;
     pub use crate::study::{Arm, Assignment, Day, EstimatorName, Options, Promotion, Selection, Study};
-    pub use crate::Known;
+    pub use crate::{Error, Known};
 }

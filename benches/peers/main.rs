@@ -2,6 +2,7 @@
 //!
 //! A run is `Ledger::from_frames` and `Study::measure` together: schema and value checks, cells, effects on all measures, joint covariance, checks.
 //! Answers `seconds from_frames, seconds measure, direct net_sales difference, bytes of the frame, peak bytes`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::fs::File;
 use std::io::BufRead;

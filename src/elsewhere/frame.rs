@@ -89,7 +89,9 @@ impl CellSource for CellFrame {
             OfferRule::None => None,
             OfferRule::Log(log) => {
                 let mut counts = vec![0.0; assignment.len()];
-                log.iter().for_each(|r| counts[r.customer as usize] += 1.0);
+                for redemption in log {
+                    counts[redemption.customer as usize] += 1.0;
+                }
                 Some(counts)
             }
             OfferRule::Discounts(_) | OfferRule::Target => problems.take(self.values("redemptions", &place))?,

@@ -44,7 +44,7 @@ impl Warehouse {
         if let OfferRule::Log(_) = plan.partition.offer {
             tables.push(SqlTable { name: "promolift_redemptions", frame: writer.redemptions()? });
         }
-        Ok(SqlPlan { text: writer.text()?, tables })
+        Ok(SqlPlan { text: writer.text(), tables })
     }
 }
 
@@ -78,14 +78,14 @@ impl Writer<'_> {
         format!("COALESCE({}, 0)", self.line(name))
     }
 
-    fn text(&self) -> Result<String> {
+    fn text(&self) -> String {
         let partition = &self.plan.partition;
         let mut sql = String::from("WITH line AS (\n  SELECT a.");
         let customer = identifier(self.warehouse.columns.name("customer"));
         let _ = writeln!(sql, "{customer} AS customer, COALESCE(p.class, 0) AS class, {} AS span,", self.span());
         let _ = writeln!(sql, "    {} AS basket, {} AS offer, {} AS marked_down", self.basket(), self.offer(), self.marked_down());
         for (index, amount) in self.plan.amounts.iter().enumerate() {
-            let _ = writeln!(sql, "    , {} AS amount{index}", self.amount(index, amount)?);
+            let _ = writeln!(sql, "    , {} AS amount{index}", self.amount(index, amount));
         }
         let _ = writeln!(sql, "  FROM {} t", self.warehouse.lines);
         let _ = writeln!(sql, "  JOIN {} a ON a.{customer} = t.{customer}", self.warehouse.assignments);
@@ -96,7 +96,7 @@ impl Writer<'_> {
             let _ = writeln!(sql, "  , {expression} AS {}", identifier(&name));
         }
         sql.push_str("FROM line GROUP BY customer\n");
-        Ok(sql)
+        sql
     }
 
     fn between(&self, span: &Span) -> String {
@@ -144,8 +144,8 @@ impl Writer<'_> {
         }
     }
 
-    fn amount(&self, index: usize, amount: &AmountSpec) -> Result<String> {
-        Ok(match &amount.source {
+    fn amount(&self, index: usize, amount: &AmountSpec) -> String {
+        match &amount.source {
             AmountSource::Column { column, ex_vat, condition } => {
                 let value = if *ex_vat { format!("{} / (1 + p.vat)", self.number(column)) } else { self.number(column) };
                 match condition {
@@ -167,7 +167,7 @@ impl Writer<'_> {
                 format!("COALESCE({unit} * {}, {terms})", self.number("quantity"))
             }
             AmountSource::PerUnit { .. } => format!("{} * COALESCE(p.per_unit{index}, 0)", self.number("quantity")),
-        })
+        }
     }
 
     fn in_products(&self, condition: &Where) -> bool {
@@ -201,15 +201,9 @@ impl Writer<'_> {
             cells.push((format!("lines:{}", span.name()), format!("COUNT(CASE WHEN span = {index} THEN 1 END)")));
         }
         if partition.offer != OfferRule::None {
-            cells.push(("redemptions".into(), self.redemption_count(partition)));
+            cells.push(("redemptions".into(), redemption_count(partition)));
         }
         cells
-    }
-
-    fn redemption_count(&self, partition: &Partition) -> String {
-        let focal = numbers(partition.classes.iter().map(|c| c.role == Role::Focal)).join(", ");
-        let promotion = numbers(partition.spans.iter().map(|s| s.period == Period::Promotion)).join(", ");
-        format!("COUNT(DISTINCT CASE WHEN offer AND class IN ({focal}) AND span IN ({promotion}) THEN basket END)")
     }
 
     fn condition(&self, atom: &Atom) -> String {
@@ -217,8 +211,8 @@ impl Writer<'_> {
         let mut condition = format!("class = {class} AND span = {}", atom.span);
         for (flag, name) in [(atom.marked_down, "marked_down"), (atom.offer, "offer")] {
             match flag {
-                Some(true) => condition.push_str(&format!(" AND {name}")),
-                Some(false) => condition.push_str(&format!(" AND NOT {name}")),
+                Some(true) => condition.extend([" AND ", name]),
+                Some(false) => condition.extend([" AND NOT ", name]),
                 None => {}
             }
         }
@@ -279,6 +273,13 @@ impl Writer<'_> {
         ];
         Ok(DataFrame::new(log.len(), columns)?)
     }
+}
+
+/// Distinct baskets with an offer line.
+fn redemption_count(partition: &Partition) -> String {
+    let focal = numbers(partition.classes.iter().map(|c| c.role == Role::Focal)).join(", ");
+    let promotion = numbers(partition.spans.iter().map(|s| s.period == Period::Promotion)).join(", ");
+    format!("COUNT(DISTINCT CASE WHEN offer AND class IN ({focal}) AND span IN ({promotion}) THEN basket END)")
 }
 
 /// The indices that hold.

@@ -63,12 +63,29 @@ impl ArmForm {
 struct PartMoments {
     arm: Arm,
     df: f64,
-    /// Sum of w_i y_i, by outcome.
+    /// Sum of `w_i y_i`, by outcome.
     sums: Vec<f64>,
     /// Row-major, symmetric.
     covariance: Vec<f64>,
     /// Sum of (multiplier x y)^2, by outcome: the scale of rounding.
     raw: Vec<f64>,
+}
+
+impl PartMoments {
+    /// The coefficients of this part's arm.
+    fn side<'a>(&self, form: &'a ArmForm) -> &'a [f64] {
+        match self.arm {
+            Arm::Target => &form.target,
+            Arm::Control => &form.control,
+        }
+    }
+
+    fn variance(&self, form: &ArmForm) -> f64 {
+        let side = self.side(form);
+        let variance = bilinear(&self.covariance, side, side);
+        let scale: f64 = side.iter().zip(&self.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum();
+        if variance > ROUNDING * scale * scale { variance } else { 0.0 }
+    }
 }
 
 /// Effects on outcomes with one joint covariance; everything reported is a linear form of these.
@@ -249,35 +266,21 @@ impl Contrast {
     /// The value of a form.
     #[must_use]
     pub fn value(&self, form: &ArmForm) -> f64 {
-        self.parts.iter().map(|part| sum_product(self.side(part, form), &part.sums)).sum::<f64>() + form.constant
+        self.parts.iter().map(|part| sum_product(part.side(form), &part.sums)).sum::<f64>() + form.constant
     }
 
     /// The covariance of two forms.
     #[must_use]
     pub fn covariance(&self, a: &ArmForm, b: &ArmForm) -> f64 {
-        let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, self.side(part, a), self.side(part, b))).sum();
+        let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, part.side(a), part.side(b))).sum();
         parts + self.population_covariance(a, b)
     }
 
     /// The variance of a form, exact zero where only rounding is left.
     #[must_use]
     pub fn variance(&self, form: &ArmForm) -> f64 {
-        let parts: f64 = self.parts.iter().map(|part| self.part_variance(part, form)).sum();
+        let parts: f64 = self.parts.iter().map(|part| part.variance(form)).sum();
         parts + self.population_covariance(form, form).max(0.0)
-    }
-
-    fn part_variance(&self, part: &PartMoments, form: &ArmForm) -> f64 {
-        let side = self.side(part, form);
-        let variance = bilinear(&part.covariance, side, side);
-        let scale: f64 = side.iter().zip(&part.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum();
-        if variance > ROUNDING * scale * scale { variance } else { 0.0 }
-    }
-
-    fn side<'a>(&self, part: &PartMoments, form: &'a ArmForm) -> &'a [f64] {
-        match part.arm {
-            Arm::Target => &form.target,
-            Arm::Control => &form.control,
-        }
     }
 
     /// `(B_T a_T - B_C a_C)' M (B_T b_T - B_C b_C)`, M the covariance of the covariates' mean.
@@ -299,7 +302,7 @@ impl Contrast {
         if rule == DfRule::Residual {
             return Df::T(self.residual_df.max(1.0));
         }
-        let parts: Vec<(f64, f64)> = self.parts.iter().map(|part| (self.part_variance(part, form), part.df)).collect();
+        let parts: Vec<(f64, f64)> = self.parts.iter().map(|part| (part.variance(form), part.df)).collect();
         let total: f64 = parts.iter().map(|(v, _)| v).sum();
         if !(total > 0.0) {
             return Df::Normal;

@@ -51,7 +51,7 @@ impl Estimator for Cuped {
 }
 
 impl Cuped {
-    fn multipliers(&self, arm: &ArmCovariates, operator: &[Vec<f64>], effect: &[f64]) -> Result<Vec<f64>, Undefined> {
+    fn multipliers(self, arm: &ArmCovariates, operator: &[Vec<f64>], effect: &[f64]) -> Result<Vec<f64>, Undefined> {
         match self.covariance {
             CovarianceRule::Hc2 | CovarianceRule::Hc3 => {
                 // Leverage of y ~ arm + x: 1/n_a + (x - xbar_a)' (S_T + S_C)^-1 (x - xbar_a).

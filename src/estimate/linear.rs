@@ -19,7 +19,7 @@ pub(super) struct ArmCovariates {
     pub(super) mean: Vec<f64>,
     /// Centred columns.
     pub(super) centred: Vec<Vec<f64>>,
-    /// S_a = sum of (x - xbar_a)(x - xbar_a)'.
+    /// `S_a = sum of (x - xbar_a)(x - xbar_a)'`.
     pub(super) cross: DMatrix<f64>,
 }
 
@@ -72,7 +72,7 @@ impl Covariates {
         vec![0.0; self.target.n() + self.control.n()]
     }
 
-    /// xbar_T - xbar_C.
+    /// `xbar_T - xbar_C`.
     pub(super) fn gap(&self) -> Vec<f64> {
         self.target.mean.iter().zip(&self.control.mean).map(|(t, c)| t - c).collect()
     }

@@ -49,7 +49,7 @@ impl Estimator for Regression {
 }
 
 impl Regression {
-    fn arm(&self, arm: &ArmCovariates, shift: f64, index: usize, all: &Covariates, effect: &mut [f64]) -> Result<(Part, Slopes), Undefined> {
+    fn arm(self, arm: &ArmCovariates, shift: f64, index: usize, all: &Covariates, effect: &mut [f64]) -> Result<(Part, Slopes), Undefined> {
         let inverse = arm.inverse(&arm.cross, &all.used)?;
         let operator = arm.operator(&inverse);
         let direction: Vec<f64> = all.gap().iter().map(|g| shift * g).collect();
@@ -65,16 +65,16 @@ impl Regression {
     }
 }
 
-/// `S_x / (N (N - 1))` of the pooled covariates: S_T + S_C + (n_T n_C / N) gap gap'.
+/// `S_x / (N (N - 1))` of the pooled covariates, `S_x = S_T + S_C + (n_T n_C / N) gap gap'`.
 fn mean_covariance(covariates: &Covariates) -> Vec<f64> {
-    let (t, c) = (covariates.target.n() as f64, covariates.control.n() as f64);
-    let n = t + c;
+    let (target, control) = (covariates.target.n() as f64, covariates.control.n() as f64);
+    let n = target + control;
     let gap = covariates.gap();
     let k = gap.len();
     (0..k * k)
         .map(|index| {
             let (i, j) = (index / k, index % k);
-            let pooled = covariates.target.cross[(i, j)] + covariates.control.cross[(i, j)] + t * c / n * gap[i] * gap[j];
+            let pooled = covariates.target.cross[(i, j)] + covariates.control.cross[(i, j)] + target * control / n * gap[i] * gap[j];
             pooled / (n * (n - 1.0))
         })
         .collect()

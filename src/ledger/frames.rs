@@ -42,8 +42,7 @@ impl IdColumn {
         let series = column.as_materialized_series();
         match series.dtype() {
             DataType::String => Ok(Self::Texts(series.str()?.clone())),
-            DataType::Categorical(..) | DataType::Enum(..) => Ok(Self::Texts(series.cast(&DataType::String)?.str()?.clone())),
-            DataType::Null => Ok(Self::Texts(series.cast(&DataType::String)?.str()?.clone())),
+            DataType::Categorical(..) | DataType::Enum(..) | DataType::Null => Ok(Self::Texts(series.cast(&DataType::String)?.str()?.clone())),
             dtype if dtype.is_integer() => Self::integers(series, input),
             dtype => Err(wrong_type(column, dtype, input, "Ids must be integers, text or categoricals; cast the column").into()),
         }

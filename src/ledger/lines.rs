@@ -37,6 +37,7 @@ pub(crate) struct Number {
 
 /// Which optional columns there are.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one optional column is there")]
 pub(crate) struct Has {
     pub(crate) basket: bool,
     pub(crate) store: bool,
@@ -268,13 +269,10 @@ impl Reader {
         let nulls = values.null_count();
         let values = if nulls > 0 { values.fill_null_with_values(0.0)? } else { values };
         let chunks: Vec<&[f64]> = values.downcast_iter().map(|array| array.values().as_slice()).collect();
-        match scan::numbers(&chunks, in_frame, Input::Transactions) {
-            Ok(found) => {
-                let exact = found.exact && found.largest * (self.height as f64) < 9e18;
-                self.numbers.push(Number { name: name.to_owned(), exact, nulls });
-                self.columns.push(values.with_name(number_name(name).into()).into_series().into());
-            }
-            Err(problem) => problems.push(problem),
+        if let Some(found) = problems.take(scan::numbers(&chunks, in_frame, Input::Transactions))? {
+            let exact = found.exact && found.largest * (self.height as f64) < 9e18;
+            self.numbers.push(Number { name: name.to_owned(), exact, nulls });
+            self.columns.push(values.with_name(number_name(name).into()).into_series().into());
         }
         Ok(())
     }
@@ -336,7 +334,7 @@ impl Reader {
 fn wanted(schema: &Schema, columns: &Columns) -> Result<Vec<String>> {
     let mut problems = Problems::default();
     let mut wanted: Vec<String> = Vec::new();
-    let present: Vec<&str> = schema.iter_names().map(|n| n.as_str()).collect();
+    let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
     let required = ["customer", "day", "product", "quantity", "net_sales"];
     let kept = columns.discounts().iter().chain(columns.numbers()).map(String::as_str).chain(columns.flag_column());
     for name in required.into_iter().chain(kept).map(|n| columns.name(n)) {
@@ -368,6 +366,9 @@ fn check_row_wise(frame: &LazyFrame, name: &str, expression: &Expr) -> Result<()
         let hint = "A measure must be a row-wise expression: one number a line, from that line alone; drop sum(), mean(), over(), shift(), cum_sum() and the like";
         crate::Error::from(Problem::new(Input::Transactions, Fault::NotRowWise, text).column(name).remedy(hint))
     };
+    if expression.into_iter().any(|node| matches!(node, Expr::Agg(_) | Expr::Over { .. } | Expr::Len)) {
+        return Err(problem("the measure aggregates".into()));
+    }
     let evaluate = |frame: LazyFrame| -> Result<Vec<Option<f64>>> {
         let found = collect(frame.select([expression.clone().cast(DataType::Float64).alias("value")])).map_err(|error| problem(format!("the measure cannot be evaluated ({error})")))?;
         Ok(found.column("value")?.as_materialized_series().f64()?.iter().collect())
@@ -379,7 +380,7 @@ fn check_row_wise(frame: &LazyFrame, name: &str, expression: &Expr) -> Result<()
     }
     for (row, value) in whole.iter().enumerate() {
         if evaluate(sample.slice(row as i64, 1).lazy())?.first() != Some(value) {
-            return Err(problem("the measure's value on a line depends on other lines".into()).into());
+            return Err(problem("the measure's value on a line depends on other lines".into()));
         }
     }
     Ok(())

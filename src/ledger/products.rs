@@ -83,16 +83,18 @@ impl ProductTable {
     }
 }
 
+/// For each row the first row with the same key.
+fn first_rows<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<u32> {
+    let mut seen = HashMap::new();
+    keys.zip(0_u32..).map(|(key, row)| *seen.entry(key).or_insert(row)).collect()
+}
+
 /// The rows to keep: the first of each product. Two categories for one product are an error.
 fn distinct(ids: &Ids, frame: &DataFrame, columns: &Columns) -> Result<(Vec<IdxSize>, usize)> {
     let categories = match frame.column(columns.name("category")) {
         Ok(column) => Some(frames::texts(column)?),
         Err(_) => None,
     };
-    fn first_rows<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<u32> {
-        let mut seen = HashMap::new();
-        keys.zip(0_u32..).map(|(key, row)| *seen.entry(key).or_insert(row)).collect()
-    }
     let first = match ids {
         Ids::Integers(ids) => first_rows(ids.iter()),
         Ids::Texts(ids) => first_rows(ids.iter()),

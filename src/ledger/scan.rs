@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::error::{Fault, Input, Problem};
+use crate::error::{Fault, Input, Problem, Result};
 
 /// Rows looked at together; blocks whose days lie outside all windows are later passed over.
 pub(crate) const BLOCK: usize = 1 << 16;
@@ -42,7 +42,7 @@ fn look(values: &[f64]) -> Numbers {
     Numbers { exact: bad.iter().sum::<u64>() == 0 && largest < LARGEST, largest }
 }
 
-#[inline(always)]
+#[inline]
 fn one(value: f64, bad: &mut u64, largest: &mut f64) {
     let ticks = value * TICKS;
     let whole = (ticks + ROUND) - ROUND;
@@ -59,7 +59,7 @@ pub(crate) fn ticks(value: f64) -> i64 {
 }
 
 /// Looks at all chunks of a column; gives the problem of a value that is not finite.
-pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Numbers, Problem> {
+pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Numbers> {
     let found = chunks
         .par_iter()
         .flat_map(|chunk| chunk.par_chunks(BLOCK))
@@ -76,7 +76,8 @@ pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Num
             .first(row)
             .value(value)
             .count(all().count())
-            .remedy("Write the amount, 0 where there is none, or leave the line out")),
+            .remedy("Write the amount, 0 where there is none, or leave the line out")
+            .into()),
     }
 }
 

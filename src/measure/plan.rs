@@ -53,7 +53,7 @@ impl Study {
     }
 
     fn partition(&self, windows: &Windows, products: Products, catalogue: &Catalogue<'_>) -> Result<Partition> {
-        let offer = self.offer_rule(&products)?;
+        let offer = self.offer_rule(&products);
         let markdown = self.markdown_rule(&products, catalogue)?;
         Ok(Partition {
             listed: catalogue.products.len(),
@@ -68,8 +68,8 @@ impl Study {
         })
     }
 
-    fn offer_rule(&self, products: &Products) -> Result<OfferRule> {
-        Ok(match self.promotion.offer_lines() {
+    fn offer_rule(&self, products: &Products) -> OfferRule {
+        match self.promotion.offer_lines() {
             OfferLines::Unknown => OfferRule::None,
             OfferLines::All => OfferRule::Target,
             OfferLines::Discount => OfferRule::Discounts(self.promotion.discounts.iter().filter(|d| d.offer).map(|d| d.column.clone()).collect()),
@@ -82,7 +82,7 @@ impl Study {
                 });
                 OfferRule::Log(log.collect())
             }
-        })
+        }
     }
 
     fn markdown_rule(&self, products: &Products, catalogue: &Catalogue<'_>) -> Result<MarkdownRule> {

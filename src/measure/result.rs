@@ -37,7 +37,6 @@ pub struct Measurement {
     /// The windows as covered.
     pub windows: WindowSpans,
     /// What happened to the lines; absent where the cells were summed elsewhere.
-    #[serde(serialize_with = "counts_or_null")]
     pub lines: Option<LineCounts>,
     /// The arms.
     pub arms: Arms,
@@ -67,10 +66,6 @@ pub struct Measurement {
     pub warnings: Vec<Warning>,
     /// What the checks allow to conclude.
     pub conclusion: Conclusion,
-}
-
-fn counts_or_null<S: Serializer>(counts: &Option<LineCounts>, serializer: S) -> Result<S::Ok, S::Error> {
-    counts.serialize(serializer)
 }
 
 /// Values by name, in a fixed order; a map in JSON.

@@ -111,7 +111,7 @@ impl<'a> Books<'a> {
     /// The lump sums a supplier (or all) pays.
     fn lump_sums(&self, supplier: Option<&str>) -> f64 {
         let funding = self.promotion.funding.iter().filter(|f| !f.in_unit_cost && supplier.is_none_or(|s| f.supplier == s));
-        funding.filter_map(|f| f.rate()).map(|rate| if let FundingRate::Lump(amount) = rate { amount } else { 0.0 }).sum()
+        funding.filter_map(crate::study::Funding::rate).map(|rate| if let FundingRate::Lump(amount) = rate { amount } else { 0.0 }).sum()
     }
 
     /// Discount of the offer on focal lines of the promotion, for all target customers.

@@ -98,7 +98,7 @@ fn break_even(books: &Books<'_>) -> (Known<f64>, Known<f64>) {
     let per_unit = |name: &str| on_offer_lines(books, name).map(|form| books.contrast.value(&form) / units);
     let Some(margin) = per_unit("shelf_margin") else { return missing(Reason::NoCost) };
     let (d, f) = (per_unit("offer_discount").unwrap_or(0.0), per_unit("funding").unwrap_or(0.0) + per_unit("supplier_paid").unwrap_or(0.0));
-    let lump: f64 = books.promotion.funding.iter().filter(|f| !f.in_unit_cost).filter_map(|f| f.rate()).map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 }).sum();
+    let lump: f64 = books.promotion.funding.iter().filter(|f| !f.in_unit_cost).filter_map(crate::study::Funding::rate).map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 }).sum();
     let value = |form: &ArmForm| books.contrast.value(form);
     let units_form = books.measure("units").map_or_else(Vec::new, |m| books.grid.form(m, focal_promotion));
     let anyway = value(&books.money(books.contrast.level(&units_form)));

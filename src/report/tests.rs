@@ -74,7 +74,7 @@ fn the_tables_hold_the_figures_in_words() {
             "at most 9.10",
             "outside -3.00 .. 1.20",
             "not bounded",
-            "uplift of the offer's units needed to break even: no interval is given for this quantity.",
+            "break-even uplift of the offer's units: no interval is given for this quantity.",
             "the denominator is not above zero.",
             "Assumption: the offer takes no focal unit away.",
             "meat +10 % total net sales +10.0 % +13.7 % 0.020 met",

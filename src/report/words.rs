@@ -153,8 +153,8 @@ pub(super) fn ratio(name: &str, voice: Voice) -> (String, RatioUnit) {
             (voice.choose("gross cost per incremental unit of the offer", "gross cost per unit of difference").to_owned(), RatioUnit::Money)
         }
         "net_to_direct" => percent(voice.choose("what is left of the direct effect in the total", "total difference in terms of the direct one")),
-        "break_even_uplift" => percent("uplift of the offer's units needed to break even"),
-        "break_even_uplift_direct" => percent("the same, if nothing but the offer's units moved"),
+        "break_even_uplift" => percent("break-even uplift of the offer's units"),
+        "break_even_uplift_direct" => percent("break-even uplift, if only the offer's units moved"),
         "redemption_incrementality" => percent(voice.choose("direct effect per redeemed unit (overstates)", "direct difference per redeemed unit")),
         other => (voice.name(other), RatioUnit::Money),
     }

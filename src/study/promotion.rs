@@ -6,6 +6,9 @@ use super::terms::{Costs, Discount, Funding, FundingRate, Margin, Markdown, Mone
 use super::{Day, DaySpan, Goal, Selection, Where};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 
+/// The days of the longest window, a century: a longer one is a slip.
+const LONGEST_WINDOW: u32 = 36_525;
+
 /// Where redemptions of the offer are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,6 +204,14 @@ impl Promotion {
     fn check_windows(&self, problems: &mut Problems) {
         if self.end < self.start {
             problems.push(at("end", Fault::WindowOrder, "the promotion ends before it starts").value(self.end).remedy(format!("It starts on {}; mend `start` or `end`", self.start)));
+        }
+        for (key, days) in [("baseline_days", self.baseline_days), ("post_days", self.post_days)] {
+            if days > LONGEST_WINDOW {
+                problems.push(at(key, Fault::OutOfRange, "a number lies outside its range").value(days).remedy(format!("Write a number of days from 0 to at most {LONGEST_WINDOW}")));
+            }
+        }
+        if let Some(span) = self.span().filter(|span| span.days() > LONGEST_WINDOW) {
+            problems.push(at("end", Fault::OutOfRange, "the promotion is too long").value(self.end).remedy(format!("It starts on {} and may have at most {LONGEST_WINDOW} days; mend `start` or `end`", span.first)));
         }
         if let Some(announced) = self.announced && announced > self.start {
             problems.push(at("announced", Fault::WindowOrder, "it is announced after it starts").value(announced).remedy(format!("It starts on {}; leave `announced` out if nothing was announced", self.start)));

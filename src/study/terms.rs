@@ -36,7 +36,7 @@ pub struct Discount {
     pub column: String,
     /// Who pays it.
     pub paid_by: Payer,
-    /// `true`: `net_sales` was not reduced by it, so that revenue = net_sales - this discount.
+    /// `true`: `net_sales` was not reduced by it, so that `revenue = net_sales - this discount`.
     #[serde(default)]
     pub in_net_sales: bool,
     /// `false`: it is not this offer's discount.

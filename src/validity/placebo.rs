@@ -55,7 +55,7 @@ impl Placebo {
         let t = if found.std_error > 0.0 { format!(", t = {:.2}", found.total / found.std_error) } else { String::new() };
         let mut text = format!("before the promotion the method finds {:.2} per customer in total ({:.2} to {:.2}{t})", found.total, found.low, found.high);
         if !randomised && reaches {
-            text.push_str(&format!("; that interval reaches beyond the {margin:.2} that would not matter"));
+            text = format!("{text}; that interval reaches beyond the {margin:.2} that would not matter");
         }
         result(self.name(), status, found.statistic, Some(found.p_value), threshold, text)
     }

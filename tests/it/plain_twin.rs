@@ -149,7 +149,7 @@ impl<'a> Twin<'a> {
 fn table(shop: &Shop) -> CellTable {
     let ledger = shop.ledger();
     let study = shop.study(EstimatorName::Unadjusted);
-    let plan = study.plan(&ledger).unwrap();
+    let plan = study.plan(&ledger.catalogue()).unwrap();
     ledger.cells(&plan.partition, &study.assignment, &plan.amounts).unwrap()
 }
 

@@ -200,7 +200,7 @@ impl Shop {
 
     /// A simulated world as plain values.
     pub fn of_world(world: &World) -> Self {
-        let texts = |frame: &DataFrame, name: &str| -> Vec<String> { frame.column(name).unwrap().str().unwrap().into_no_null_iter().map(str::to_owned).collect() };
+        let texts = |frame: &DataFrame, name: &str| -> Vec<String> { frame.column(name).unwrap().str().unwrap().iter().map(|t| t.unwrap().to_owned()).collect() };
         let numbers = |frame: &DataFrame, name: &str| -> Vec<f64> {
             frame.column(name).unwrap().cast(&DataType::Float64).unwrap().f64().unwrap().into_no_null_iter().collect()
         };

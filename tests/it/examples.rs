@@ -1,0 +1,223 @@
+//! Every example runs as a process, as a reader would run it: what it prints, where, and with which exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let path = std::env::temp_dir().join(format!("promolift-examples-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// What an example printed, and how it ended.
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs an example; `cargo test` puts it beside the folder of this test.
+#[track_caller]
+fn run<S: AsRef<std::ffi::OsStr>>(example: &str, arguments: &[S]) -> Run {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join("examples").join(example);
+    assert!(program.exists(), "{} is not built; run `cargo build --examples`", program.display());
+    let Output { status, stdout, stderr } = Command::new(program).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+impl Run {
+    #[track_caller]
+    fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
+        assert!(!self.out.contains("NaN"), "{}", self.out);
+        self
+    }
+
+    /// Failed with a message for a person, and nothing on standard output.
+    #[track_caller]
+    fn failed(self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        assert!(self.out.is_empty(), "{}", self.out);
+        for word in words {
+            assert!(self.err.contains(word), "{word} is not in: {}", self.err);
+        }
+        for debug in ["Problem {", "ErrorKind", "Err(", "Error(", "Some(", "panicked"] {
+            assert!(!self.err.contains(debug), "{}", self.err);
+        }
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+/// The arguments that name the four files of campaign 8's small extract.
+fn campaign_8() -> Vec<String> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/complete_journey_small");
+    let files = [("transactions", "transactions.csv.gz"), ("products", "products.csv.gz"), ("assignments", "assignments_c8.csv"), ("promotion", "c8.toml")];
+    files.iter().flat_map(|(option, name)| [format!("--{option}"), data.join(name).display().to_string()]).collect()
+}
+
+#[test]
+fn measure_without_arguments_gives_the_verdict_of_the_sample() {
+    let run = run("measure", &NOTHING).ok();
+    assert!(run.out.contains("Verdict: "), "{}", run.out);
+    assert!(run.out.contains("senior-meat-10"), "{}", run.out);
+    assert!(run.err.is_empty(), "{}", run.err);
+}
+
+#[test]
+fn json_is_the_whole_of_standard_output() {
+    let run = run("measure", &["--format", "json"]).ok();
+    let json: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((json["schema"].as_u64(), json["promotion"].as_str()), (Some(1), Some("senior-meat-10")));
+    assert_eq!(json["estimator"], "regression_att");
+}
+
+#[test]
+fn csv_has_one_row_an_effect_and_measure() {
+    let run = run("measure", &["--format", "csv"]).ok();
+    let mut reader = csv::Reader::from_reader(run.out.as_bytes());
+    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    for name in ["promotion", "estimator", "measure", "effect", "per_customer", "std_error", "ci_low", "ci_high", "total", "relative"] {
+        assert!(header.iter().any(|h| h == name), "{name} in {header:?}");
+    }
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    let at = |name: &str| header.iter().position(|h| h == name).unwrap();
+    let total = rows.iter().find(|row| &row[at("measure")] == "net_sales" && &row[at("effect")] == "total").unwrap();
+    assert!(total[at("per_customer")].parse::<f64>().is_ok_and(f64::is_finite));
+    assert!(rows.iter().any(|row| row[at("per_customer")].is_empty()), "an absent number is empty");
+}
+
+#[test]
+fn out_writes_one_file_and_leaves_no_half_one() {
+    let folder = Folder::new();
+    let run = run("measure", &["--format", "json", "--out", &folder.at("result.json")]).ok();
+    assert!(run.out.is_empty(), "{}", run.out);
+    assert_eq!(folder.names(), ["result.json"]);
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(folder.at("result.json")).unwrap()).unwrap();
+    assert_eq!(json["schema"], 1);
+}
+
+#[test]
+fn out_that_cannot_be_written_is_told_and_leaves_nothing() {
+    let folder = Folder::new();
+    run("measure", &["--out", &folder.at("no/such/result.txt")]).failed(1, &["result.txt"]);
+    assert!(folder.names().is_empty());
+}
+
+#[test]
+fn report_writes_one_page_that_needs_nothing_else() {
+    let folder = Folder::new();
+    let run = run("measure", &["--report", &folder.at("report.html")]).ok();
+    assert!(run.out.contains("Verdict: ") && run.err.contains("report.html"), "{}", run.err);
+    assert_eq!(folder.names(), ["report.html"]);
+    let page = std::fs::read_to_string(folder.at("report.html")).unwrap();
+    assert!(page.to_lowercase().starts_with("<!doctype html") && page.contains("<svg"), "{}", &page[..200]);
+    for outside in ["<script", "<link", "src=\"", "href=\"http", "@import", "url(http", "NaN"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn help_mentions_every_option() {
+    let help = run("measure", &["--help"]).ok().out;
+    for option in ["transactions", "products", "assignments", "promotion", "customers", "estimator", "format", "out", "report", "help"] {
+        assert!(help.contains(&format!("--{option}")), "{option} in {help}");
+    }
+    for word in ["text", "json", "csv", "regression_att", "Parquet", "Exit code"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    assert!(run("simulate", &["--help"]).ok().out.contains("--seed"));
+    assert!(run("complete_journey", &["--help"]).ok().out.contains("--campaign"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    run("measure", &["--colour", "red"]).failed(2, &["--colour"]);
+    run("measure", &["--transactions", "tx.csv"]).failed(2, &["--products", "--assignments", "--promotion"]);
+    run("measure", &["--format", "xml"]).failed(2, &["xml", "json"]);
+    run("measure", &["--estimator", "regresion"]).failed(2, &["unknown estimator", "Did you mean regression?"]);
+    run("complete_journey", &["--campaign", "eight"]).failed(2, &["eight"]);
+}
+
+#[test]
+fn input_that_cannot_be_measured_ends_with_1_and_names_the_file() {
+    let mut arguments = campaign_8();
+    arguments[1] = "no/such/lines.csv.gz".into();
+    run("measure", &arguments).failed(1, &["transactions (no/such/lines.csv.gz): the file is not there", "Check the path"]);
+    run("complete_journey", &["no/such/folder", "--campaign", "5"]).failed(1, &["c5.toml", "the file is not there"]);
+    let folder = Folder::new();
+    let mut arguments = campaign_8();
+    std::fs::write(folder.at("bad.csv"), "product_id,product_category\n1,\"MEAT\n").unwrap();
+    arguments[3] = folder.at("bad.csv");
+    run("measure", &arguments).failed(1, &["bad.csv", "row 1", "quotation mark"]);
+}
+
+#[test]
+fn a_refused_study_is_a_result_and_claims_no_cause() {
+    let folder = Folder::new();
+    let report = ["--report".to_owned(), folder.at("report.html")];
+    let run = run("measure", &[campaign_8(), report.to_vec()].concat()).ok();
+    assert!(run.out.contains("Verdict: REFUSED"), "{}", run.out);
+    assert!(!run.out.to_lowercase().contains("incremental"), "{}", run.out);
+    let page = std::fs::read_to_string(folder.at("report.html")).unwrap();
+    assert!(page.contains("REFUSED") && !page.to_lowercase().contains("incremental"));
+}
+
+#[test]
+fn the_estimator_of_the_command_line_wins() {
+    let arguments = [campaign_8(), ["--estimator", "unadjusted", "--format", "json"].map(str::to_owned).to_vec()].concat();
+    let json: Value = serde_json::from_str(&run("measure", &arguments).ok().out).unwrap();
+    assert_eq!((&json["estimator"], &json["conclusion"]["kind"]), (&Value::from("unadjusted"), &Value::from("refused")));
+}
+
+#[test]
+fn a_simulated_shop_is_read_back() {
+    let folder = Folder::new();
+    run("simulate", &["--seed", "7", "--customers", "400", "--out", &folder.0.display().to_string()]).ok();
+    assert_eq!(folder.names(), ["assignments.csv", "products.csv", "promotion.toml", "transactions.csv.gz", "truth.json"]);
+    let truth: Value = serde_json::from_str(&std::fs::read_to_string(folder.at("truth.json")).unwrap()).unwrap();
+    assert!(truth.is_object());
+    let files = [("transactions", "transactions.csv.gz"), ("products", "products.csv"), ("assignments", "assignments.csv"), ("promotion", "promotion.toml")];
+    let mut arguments: Vec<String> = files.iter().flat_map(|(option, name)| [format!("--{option}"), folder.at(name)]).collect();
+    arguments.extend(["--format".to_owned(), "json".to_owned()]);
+    let json: Value = serde_json::from_str(&run("measure", &arguments).ok().out).unwrap();
+    assert_eq!(json["arms"]["target"]["customers"].as_u64().unwrap() + json["arms"]["control"]["customers"].as_u64().unwrap(), 400);
+    assert_eq!(json["lines"]["outside_assignment"], 0);
+}
+
+#[test]
+fn complete_journey_says_why_the_answer_is_to_refuse() {
+    let out = run("complete_journey", &NOTHING).ok().out;
+    for words in ["campaign 8: 2017-05-08 to 2017-06-25", "The naive difference", "regression_att", "placebo (Fail)", "REFUSED, because of: "] {
+        assert!(out.contains(words), "{words} is not in: {out}");
+    }
+    assert!(!out.to_lowercase().contains("incremental"), "{out}");
+    assert!(run("complete_journey", &["--estimator", "difference_in_differences"]).ok().out.contains("difference_in_differences"));
+}
