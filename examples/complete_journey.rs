@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use promolift::files::Inputs;
 use promolift::measure::EffectEstimate;
-use promolift::Error;
 use promolift::prelude::*;
 use promolift::study::DaySpan;
 use promolift::validity::{CheckResult, Conclusion};

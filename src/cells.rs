@@ -295,6 +295,8 @@ pub struct Facts {
     pub null_discounts: Vec<(String, usize)>,
     /// Products listed more than once with the same category.
     pub repeated_products: usize,
+    /// Whether redemptions are rows of a log, which is the same for every part of a ledger.
+    pub logged_redemptions: bool,
 }
 
 /// Distinct baskets of each customer in a cell.
@@ -376,6 +378,8 @@ impl CellTable {
         self.baskets.iter_mut().zip(&other.baskets).for_each(|(a, b)| add(&mut a.baskets, &b.baskets));
         self.seen.iter_mut().zip(&other.seen).for_each(|(a, b)| *a |= b);
         self.redemptions = match (self.redemptions, other.redemptions) {
+            // The log is whole in each part.
+            (Some(a), Some(_)) if self.facts.logged_redemptions => Some(a),
             (Some(a), Some(b)) => Some(a.iter().zip(&b).map(|(a, b)| a + b).collect()),
             _ => None,
         };
@@ -383,6 +387,15 @@ impl CellTable {
             (Some(a), Some(b)) => Some(a.plus(b)),
             _ => None,
         };
+        if let (Some(a), Some(b)) = (&mut self.facts.baseline_on_sale, &other.facts.baseline_on_sale) {
+            a.iter_mut().zip(b).for_each(|((_, a), (_, b))| a.iter_mut().zip(b).for_each(|(a, b)| add(a, b)));
+        }
+        for (column, nulls) in other.facts.null_discounts {
+            match self.facts.null_discounts.iter_mut().find(|(known, _)| *known == column) {
+                Some((_, count)) => *count += nulls,
+                None => self.facts.null_discounts.push((column, nulls)),
+            }
+        }
         Ok(self)
     }
 }

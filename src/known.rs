@@ -114,6 +114,8 @@ pub enum Reason {
     OneSided,
     /// The interval is not bounded.
     Unbounded,
+    /// The number is too large for 64 bits.
+    OutOfReach,
 }
 
 impl Reason {
@@ -147,6 +149,7 @@ impl Reason {
             Self::EmptyGroup => "one of the groups has no customer",
             Self::OneSided => "the interval is one-sided",
             Self::Unbounded => "the interval is not bounded",
+            Self::OutOfReach => "the number is too large to be written",
         }
     }
 }

@@ -106,7 +106,11 @@ impl CellSource for CellFrame {
             baskets,
             seen,
             redemptions: redemptions.map(|r| r.iter().map(|v| *v as u32).collect()),
-            facts: Facts { repeated_products: self.warehouse.products.repeated, ..Facts::default() },
+            facts: Facts {
+                repeated_products: self.warehouse.products.repeated,
+                logged_redemptions: matches!(partition.offer, OfferRule::Log(_)),
+                ..Facts::default()
+            },
         })
     }
 }

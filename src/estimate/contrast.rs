@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::design::usable;
 use super::fit::{Fit, Part};
 use super::interval::{Df, Estimate, Interval, Known, Level, Ratio, RatioMoments, Reason};
 use super::linear::dot;
@@ -67,7 +68,7 @@ struct PartMoments {
     sums: Vec<f64>,
     /// Row-major, symmetric.
     covariance: Vec<f64>,
-    /// Sum of (multiplier x y)^2, by outcome: the scale of rounding.
+    /// Sum of (multiplier x y)^2, by outcome, the largest of all parts: the scale of rounding.
     raw: Vec<f64>,
 }
 
@@ -114,7 +115,8 @@ pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Und
     let differenced: Vec<Vec<f64>> = if fit.differences { difference(outcomes) } else { Vec::new() };
     let columns: Vec<&[f64]> = if fit.differences { differenced.iter().map(Vec::as_slice).collect() } else { outcomes.iter().map(|o| o.values).collect() };
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(&s.rows, &s.operator, &columns)).collect();
-    let parts = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
+    let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
+    share_rounding(&mut parts, columns.len());
     let population = fit.mean_covariance.as_ref().and_then(|covariance| match slopes.as_slice() {
         [target, control] => Some(([target.clone(), control.clone()], covariance.clone())),
         _ => None,
@@ -126,7 +128,7 @@ fn check(values: &[f64], n: usize, column: usize) -> Result<(), Undefined> {
     if values.len() != n {
         return Err(Undefined::Lengths { expected: n, found: values.len() });
     }
-    match values.iter().position(|v| !v.is_finite()) {
+    match values.iter().position(|v| !usable(*v)) {
         Some(row) => Err(Undefined::NotFinite { column, row }),
         None => Ok(()),
     }
@@ -187,6 +189,14 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
         sums: by_column.iter().map(|(sum, _, _)| *sum).collect(),
         covariance,
         raw: by_column.iter().map(|(_, _, raw)| *raw).collect(),
+    }
+}
+
+/// Slopes fitted in one part, or in all, carry the rounding of its outcomes into the others: one scale for all parts.
+fn share_rounding(parts: &mut [PartMoments], columns: usize) {
+    for column in 0..columns {
+        let largest = parts.iter().map(|part| part.raw[column]).fold(0.0, f64::max);
+        parts.iter_mut().for_each(|part| part.raw[column] = largest);
     }
 }
 
@@ -339,9 +349,10 @@ impl Contrast {
             var_denominator: self.variance(denominator),
             covariance: self.covariance(numerator, denominator),
         };
-        let estimate = Known::Value(moments.numerator / d);
+        let estimate = Some(moments.numerator / d).filter(|ratio| ratio.is_finite());
+        let estimate = Known::from_option(estimate, Reason::OutOfReach);
         if moments.var_numerator == 0.0 && moments.var_denominator == 0.0 {
-            let constant = Interval::around(moments.numerator / d, 0.0, level.alternative);
+            let constant = Interval::around(moments.numerator / d, 0.0, level.alternative).finite();
             let interval = if moments.numerator == 0.0 { constant } else { Interval::Missing { reason: Reason::ZeroVariance } };
             return Ratio { estimate, interval };
         }

@@ -39,12 +39,17 @@ impl<'a> Design<'a> {
             if values.len() != self.arm.len() {
                 return Err(Undefined::Lengths { expected: self.arm.len(), found: values.len() });
             }
-            if let Some(row) = values.iter().position(|v| !v.is_finite()) {
+            if let Some(row) = values.iter().position(|v| !usable(*v)) {
                 return Err(Undefined::NotFinite { column: covariate, row });
             }
         }
         Ok(())
     }
+}
+
+/// Whether a value is finite and its square, summed over customers, is so too.
+pub(super) fn usable(value: f64) -> bool {
+    value.abs() <= 1e120
 }
 
 /// An outcome: one finite value a customer, with what a differencing estimator subtracts.
@@ -108,8 +113,8 @@ pub enum Undefined {
         /// Values found.
         found: usize,
     },
-    /// A value is NaN or infinite.
-    #[error("column {column} is not finite in row {row}")]
+    /// A value is NaN, infinite or so large that its square does not fit.
+    #[error("column {column} is not finite, or above 1e120, in row {row}")]
     NotFinite {
         /// The column's index.
         column: usize,

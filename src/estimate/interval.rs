@@ -165,6 +165,18 @@ impl Interval {
         }
     }
 
+    /// The interval, missing where a limit is beyond what a number can say.
+    pub(super) fn finite(self) -> Self {
+        let limits = match self {
+            Self::Bounded { low, high } => [low, high],
+            Self::AtLeast { low } => [low, low],
+            Self::AtMost { high } => [high, high],
+            Self::Exclusive { below, above } => [below, above],
+            Self::Unbounded | Self::Missing { .. } => [0.0, 0.0],
+        };
+        if limits.iter().all(|limit| limit.is_finite()) { self } else { Self::Missing { reason: Reason::OutOfReach } }
+    }
+
     /// `value -+ margin` on the sides that `level` bounds.
     pub(super) fn around(value: f64, margin: f64, alternative: Alternative) -> Self {
         match alternative {
@@ -233,6 +245,25 @@ impl RatioMoments {
     /// Fieller's set (1954): all `r` with `(N - r D)^2 <= t^2 (V_N - 2 r C + r^2 V_D)`; one-sided, all `r` at which the one-sided test of
     /// `N - r D` does not reject. `D > 0` is taken as given.
     pub(super) fn fieller(&self, t: f64, alternative: Alternative) -> Interval {
+        let (scaled, numerator, denominator) = self.scaled();
+        scaled.set(t, alternative).scaled(numerator / denominator, 0.0).finite()
+    }
+
+    /// The same moments in units in which they are near 1, so that no square over- or underflows, with the units of N and D.
+    fn scaled(&self) -> (Self, f64, f64) {
+        let unit = |value: f64, variance: f64| power_of_two(value.abs().max(variance.sqrt()));
+        let (n, d) = (unit(self.numerator, self.var_numerator), unit(self.denominator, self.var_denominator));
+        let scaled = Self {
+            numerator: self.numerator / n,
+            denominator: self.denominator / d,
+            var_numerator: self.var_numerator / n / n,
+            var_denominator: self.var_denominator / d / d,
+            covariance: self.covariance / n / d,
+        };
+        (scaled, n, d)
+    }
+
+    fn set(&self, t: f64, alternative: Alternative) -> Interval {
         let t2 = t * t;
         let a = self.denominator * self.denominator - t2 * self.var_denominator;
         let b = self.numerator * self.denominator - t2 * self.covariance;
@@ -261,6 +292,11 @@ impl RatioMoments {
         };
         if excluded { Interval::Exclusive { below, above } } else { Interval::Unbounded }
     }
+}
+
+/// The power of two at or below a positive number: dividing by it changes no digit. 1 for zero.
+fn power_of_two(value: f64) -> f64 {
+    if value > 0.0 { value.log2().floor().clamp(-1000.0, 1000.0).exp2() } else { 1.0 }
 }
 
 /// The roots of `a r^2 - 2 b r + c`, the smaller first, without cancellation.

@@ -23,7 +23,7 @@ pub(super) struct ArmCovariates {
     pub(super) cross: DMatrix<f64>,
 }
 
-/// The covariates of a design, constants dropped, each divided by its standard deviation over all customers (which changes no fitted value).
+/// The covariates of a design, constants dropped, each centred and divided by its standard deviation over all customers (which changes no fitted value).
 #[derive(Debug, Clone)]
 pub(super) struct Covariates {
     pub(super) used: Vec<usize>,
@@ -78,13 +78,13 @@ impl Covariates {
     }
 }
 
-/// Divides by the standard deviation; `None` for a constant.
+/// Centres, so that no weight carries the rounding of a far origin, and divides by the standard deviation; `None` for a constant.
 fn scale(values: &[f64]) -> Option<Vec<f64>> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let spread = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
     let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-    (spread > largest * 1e-13).then(|| values.iter().map(|v| v / spread).collect())
+    (spread > largest * 1e-13).then(|| values.iter().map(|v| (v - mean) / spread).collect())
 }
 
 impl ArmCovariates {
@@ -118,6 +118,9 @@ impl ArmCovariates {
         let k = used.len();
         if self.n() < k + 2 {
             return Err(Undefined::TooFewCustomers { arm: self.arm, customers: self.n(), needed: k + 2 });
+        }
+        if k == 0 {
+            return Ok(DMatrix::zeros(0, 0));
         }
         let scale: Vec<f64> = (0..k).map(|i| cross[(i, i)].sqrt()).collect();
         // Covariates have unit variance over all customers: one that hardly moves within the arm is constant there.

@@ -42,6 +42,8 @@ pub use regression_att::RegressionAtt;
 pub use unadjusted::Unadjusted;
 pub use wald::Wald;
 
+pub(crate) use wald::wald_of;
+
 pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};
 
 use crate::study::{EstimatorName, Options};

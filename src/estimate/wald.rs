@@ -28,8 +28,13 @@ impl Wald {
     }
 }
 
+/// The test of values with a covariance made elsewhere.
+pub(crate) fn wald_of(values: &[f64], covariance: &[f64], df: f64) -> Known<Wald> {
+    Wald::new(values, covariance, df)
+}
+
 /// `z' V^+ z` and the rank of V, in the scale of its diagonal; `None` for a zero matrix.
-pub(crate) fn quadratic(values: &[f64], covariance: &[f64]) -> Option<(f64, usize)> {
+fn quadratic(values: &[f64], covariance: &[f64]) -> Option<(f64, usize)> {
     let n = values.len();
     let live: Vec<usize> = (0..n).filter(|&i| covariance[i * n + i] > 0.0).collect();
     if live.is_empty() {

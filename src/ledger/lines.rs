@@ -284,11 +284,9 @@ impl Reader {
             let Some(found) = in_frame.and_then(|n| frame.column(n).ok()) else { continue };
             if let Some(values) = problems.take(frames::numbers(found, Input::Transactions))? {
                 // A null stays unknown: NaN marks it inside the ledger, and only there.
-                let infinite = values.iter().flatten().filter(|v| !v.is_finite()).count();
-                if infinite > 0 {
-                    let row = values.iter().position(|v| v.is_some_and(|v| !v.is_finite())).unwrap_or(0);
-                    let problem = Problem::new(Input::Transactions, Fault::NotFinite, "a number is NaN or infinite").column(found.name().as_str());
-                    problems.push(problem.first(row).count(infinite).remedy("Write the amount, or leave it empty"));
+                let given: Vec<Option<f64>> = values.iter().collect();
+                if let Some(problem) = scan::unusable(given.iter().copied(), found.name(), Input::Transactions, "Write the number, or leave it empty") {
+                    problems.push(problem);
                 }
                 let filled = if values.null_count() > 0 { values.fill_null_with_values(f64::NAN)? } else { values };
                 self.columns.push(filled.with_name(number_name(name).into()).into_series().into());

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use polars::prelude::*;
 
 use super::frames::{self, IdColumn, collect, column, null_problem};
+use super::scan::unusable;
 use super::Columns;
 use crate::error::{Fault, Input, Problem, Result};
 use crate::study::Ids;
@@ -66,19 +67,13 @@ impl ProductTable {
         Ok(texts.iter().map(|t| t.map(str::to_owned)).collect())
     }
 
-    /// A column of numbers; a null is `None`, NaN or infinity an error.
+    /// A column of numbers; a null is `None`, NaN, infinity and what is too large an error.
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
         let values = frames::numbers(column(&self.frame, name, Input::Products)?, Input::Products)?;
-        let bad = || values.iter().enumerate().filter(|(_, v)| v.is_some_and(|v| !v.is_finite()));
-        match bad().next() {
-            None => Ok(values.iter().collect()),
-            Some((row, value)) => Err(Problem::new(Input::Products, Fault::NotFinite, "a number is NaN or infinite")
-                .column(name)
-                .first(row)
-                .value(value.unwrap_or(f64::NAN))
-                .count(bad().count())
-                .remedy("Write the number, or leave it empty")
-                .into()),
+        let values: Vec<Option<f64>> = values.iter().collect();
+        match unusable(values.iter().copied(), name, Input::Products, "Write the number, or leave it empty") {
+            None => Ok(values),
+            Some(problem) => Err(problem.into()),
         }
     }
 }

@@ -16,6 +16,9 @@ const LARGEST: f64 = 1_125_899_906_842_624.0;
 /// A value is exact when it is the double nearest to its ticks, up to two units in the last place.
 const SLACK: f64 = 4.5e-16;
 
+/// No amount is larger, so that squares of its products with quantities still fit.
+const LARGEST_AMOUNT: f64 = 1e60;
+
 /// What a look at a column of numbers found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Numbers {
@@ -58,7 +61,7 @@ pub(crate) fn ticks(value: f64) -> i64 {
     (value * TICKS).round() as i64
 }
 
-/// Looks at all chunks of a column; gives the problem of a value that is not finite.
+/// Looks at all chunks of a column; gives the problem of values that cannot be reckoned with.
 pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Numbers> {
     let found = chunks
         .par_iter()
@@ -68,17 +71,21 @@ pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Num
     if found.exact {
         return Ok(found);
     }
-    let all = || chunks.iter().flat_map(|chunk| chunk.iter()).enumerate().filter(|(_, v)| !v.is_finite());
-    match all().next() {
-        None => Ok(found),
-        Some((row, value)) => Err(Problem::new(input, Fault::NotFinite, "a number is NaN or infinite")
-            .column(name)
-            .first(row)
-            .value(value)
-            .count(all().count())
-            .remedy("Write the amount, 0 where there is none, or leave the line out")
-            .into()),
-    }
+    let values = chunks.iter().flat_map(|chunk| chunk.iter()).map(|value| Some(*value));
+    let problem = unusable(values, name, input, "Write the amount, 0 where there is none, or leave the line out");
+    problem.map_or(Ok(found), |problem| Err(problem.into()))
+}
+
+/// The problem of values that cannot be reckoned with: NaN, infinite, or too large.
+pub(crate) fn unusable(values: impl Iterator<Item = Option<f64>> + Clone, name: &str, input: Input, remedy: &str) -> Option<Problem> {
+    let bad = || values.clone().enumerate().filter_map(|(row, value)| value.filter(|v| !(v.abs() <= LARGEST_AMOUNT)).map(|value| (row, value)));
+    let (row, value) = bad().next()?;
+    let problem = if value.is_finite() {
+        Problem::new(input, Fault::OutOfRange, "a number is too large to be an amount").value(format!("{value:e}"))
+    } else {
+        Problem::new(input, Fault::NotFinite, "a number is NaN or infinite").value(value)
+    };
+    Some(problem.column(name).first(row).count(bad().count()).remedy(remedy))
 }
 
 /// The first and last day of each block of a chunk.

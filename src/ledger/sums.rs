@@ -502,7 +502,8 @@ impl<'a> Sums<'a> {
         });
         let null_discounts = self.ledger.numbers.iter().filter(|n| n.nulls > 0).map(|n| (n.name.clone(), n.nulls)).collect();
         let baseline_on_sale = if share.is_empty() { None } else { Some(self.baseline_on_sale(matcher, &share)?) };
-        Ok(Facts { lines: Some(self.lines), on_sale, baseline_on_sale, null_discounts, repeated_products: self.ledger.products.repeated })
+        let logged_redemptions = matches!(self.partition.offer, OfferRule::Log(_));
+        Ok(Facts { lines: Some(self.lines), on_sale, baseline_on_sale, null_discounts, repeated_products: self.ledger.products.repeated, logged_redemptions })
     }
 
     /// A second pass over the baseline, weighting each line by its product's share of promotion days on sale.

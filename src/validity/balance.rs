@@ -1,7 +1,8 @@
 //! Were the arms alike before?
 
 use super::checks::{Check, Evidence, result};
-use super::{CheckResult, Status, permutation};
+use super::permutation::TwoGroups;
+use super::{CheckResult, Status};
 use crate::cells::Role;
 use crate::known::Reason;
 use crate::study::{Arm, Period};
@@ -21,11 +22,12 @@ impl Check for BaselineBalance {
         }
         let columns: Vec<Vec<f64>> = Role::ALL.iter().map(|role| evidence.net_sales(Some(*role), Period::Baseline)).collect();
         let arm = &evidence.study.assignment.arm;
-        let Some(wald) = permutation::difference(arm, &columns).and_then(|c| permutation::wald(&c)) else {
+        let groups = TwoGroups::new(arm, &columns);
+        let Some(wald) = groups.wald() else {
             return CheckResult::not_run(self.name(), Reason::ZeroVariance);
         };
         let small = [Arm::Target, Arm::Control].into_iter().any(|a| evidence.study.assignment.count(a) < 200);
-        let p = if small { permutation::p_value(arm, &columns, wald.statistic, evidence.study.options.seed) } else { wald.p_value };
+        let p = if small { groups.permutation_p(wald.statistic, evidence.study.options.seed) } else { wald.p_value };
         let raw = largest(&columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
         let weighted = largest(&columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
         let randomised = evidence.study.promotion.randomised;

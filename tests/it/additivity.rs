@@ -102,8 +102,15 @@ fn rows_add_up(measurement: &Measurement) {
     let rows = &measurement.profit.retailer;
     let sum = |names: &[&str]| names.iter().map(|name| amount(rows, name)).sum::<f64>();
     let scale = Effects::of(measurement, "shelf_value").scale() * measurement.arms.target.customers as f64;
-    let parts =
-        ["direct_at_shelf_margin", "promotional_discount", "cannibalised_margin", "halo_margin", "anticipated_margin", "forward_bought_margin", "carry_over_margin"];
+    let parts = [
+        "direct_at_shelf_margin",
+        "promotional_discount",
+        "cannibalised_margin",
+        "halo_margin",
+        "anticipated_margin",
+        "forward_bought_margin",
+        "carry_over_margin",
+    ];
     near("incremental_margin", sum(&parts), amount(rows, "incremental_margin"), scale, IDENTITY);
     near("net_profit", sum(&["incremental_margin", "supplier_subsidy", "internal_cost"]), amount(rows, "net_profit"), scale, IDENTITY);
     let margin = Effects::of(measurement, "margin").get("total").unwrap() * measurement.arms.target.customers as f64;
@@ -205,7 +212,10 @@ fn without_a_leak_the_discounts_in_the_bridge_are_the_ledgers() {
 fn every_kind_of_part_is_there_to_be_added() {
     let measurement = Shop::random(11, &Traits::default()).measure(EstimatorName::DifferenceInDifferences);
     let effects = Effects::of(&measurement, "net_sales");
-    for name in ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "anticipation", "total"].into_iter().chain(["direct.marked_down", "halo.full_price"]) {
+    for name in ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "anticipation", "total"]
+        .into_iter()
+        .chain(["direct.marked_down", "halo.full_price"])
+    {
         assert!(effects.get(name).is_some_and(|value| value != 0.0), "{name}");
     }
     assert!(Effects::of(&measurement, "baskets").get("overlap").is_some_and(|overlap| overlap != 0.0));

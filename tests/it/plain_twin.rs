@@ -83,9 +83,11 @@ impl<'a> Twin<'a> {
         match promotion.offer_lines() {
             OfferLines::Discount => line.coupon != 0.0,
             OfferLines::All => self.shop.arm(line.customer) == Some(Arm::Target),
-            OfferLines::Log => promotion.redemptions.iter().flatten().any(|r| {
-                r.customer == line.customer.to_string() && r.day.epoch() == line.day && r.product.as_ref().is_none_or(|p| *p == line.product)
-            }),
+            OfferLines::Log => promotion
+                .redemptions
+                .iter()
+                .flatten()
+                .any(|r| r.customer == line.customer.to_string() && r.day.epoch() == line.day && r.product.as_ref().is_none_or(|p| *p == line.product)),
             _ => false,
         }
     }
@@ -120,7 +122,11 @@ impl<'a> Twin<'a> {
                 None => 0.0,
             },
             name if name.starts_with("net_sales where") => {
-                if product.and_then(|p| p.category.as_deref()) == Some("meat") { line.net_sales } else { 0.0 }
+                if product.and_then(|p| p.category.as_deref()) == Some("meat") {
+                    line.net_sales
+                } else {
+                    0.0
+                }
             }
             name => panic!("the twin does not know {name}"),
         };
@@ -298,7 +304,7 @@ fn a_measure_with_a_condition_agrees_with_the_twin() {
 
 #[test]
 fn every_rule_for_offer_lines_agrees_with_the_twin() {
-    let shop = exact(Shop::random(5, &Traits { customers_per_arm: 40, ..Traits::default() }));
+    let shop = exact(Shop::random(5, &Traits { customers_per_arm: 60, lines_per_customer: 25, ..Traits::default() }));
     for rule in [OfferLines::All, OfferLines::Log, OfferLines::Discount] {
         let mut shop = shop.clone();
         shop.promotion.offer_lines = Some(rule);
@@ -314,7 +320,7 @@ fn every_rule_for_offer_lines_agrees_with_the_twin() {
             shop.promotion.redemptions = Some(log.collect());
         }
         let table = agrees(&shop);
-        assert!(table.redemptions.unwrap().iter().sum::<u32>() > 20);
+        assert!(table.redemptions.unwrap().iter().sum::<u32>() > 10);
     }
     let mut unknown = shop;
     unknown.promotion.offer_lines = Some(OfferLines::Unknown);

@@ -200,13 +200,13 @@ impl Shop {
 
     /// A simulated world as plain values.
     pub fn of_world(world: &World) -> Self {
-        let texts = |frame: &DataFrame, name: &str| -> Vec<String> { frame.column(name).unwrap().str().unwrap().iter().map(|t| t.unwrap().to_owned()).collect() };
+        let texts =
+            |frame: &DataFrame, name: &str| -> Vec<String> { frame.column(name).unwrap().str().unwrap().iter().map(|t| t.unwrap().to_owned()).collect() };
         let numbers = |frame: &DataFrame, name: &str| -> Vec<f64> {
             frame.column(name).unwrap().cast(&DataType::Float64).unwrap().f64().unwrap().into_no_null_iter().collect()
         };
-        let integers = |name: &str| -> Vec<i64> {
-            world.transactions.column(name).unwrap().cast(&DataType::Int64).unwrap().i64().unwrap().into_no_null_iter().collect()
-        };
+        let integers =
+            |name: &str| -> Vec<i64> { world.transactions.column(name).unwrap().cast(&DataType::Int64).unwrap().i64().unwrap().into_no_null_iter().collect() };
         let (t, p) = (&world.transactions, &world.products);
         let (customer, day, basket) = (integers("customer"), integers("day"), integers("basket"));
         let (product, store) = (texts(t, "product"), texts(t, "store"));

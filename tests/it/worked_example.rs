@@ -116,7 +116,8 @@ fn funded() -> Promotion {
     let mut promotion = promotion();
     promotion.costs.execute = 150.0;
     promotion.suppliers = vec![Supplier { name: "Danone".into(), margin_per_unit: Some(0.50), fixed_cost: 0.0 }];
-    let funding = Funding { supplier: "Danone".into(), kind: FundingKind::ScanBack, per_unit: Some(0.20), share_of_discount: None, amount: None, in_unit_cost: false };
+    let funding =
+        Funding { supplier: "Danone".into(), kind: FundingKind::ScanBack, per_unit: Some(0.20), share_of_discount: None, amount: None, in_unit_cost: false };
     promotion.funding = vec![funding];
     promotion
 }
@@ -174,7 +175,9 @@ fn the_worked_example_comes_out_line_by_line() {
     }
     let [danone] = &found.profit.suppliers[..] else { panic!("one supplier is declared") };
     // 600 more promoted units less 60 stockpiled, at .50; 81 own units less.
-    for (row, expected) in [("margin_on_promoted", 270.0), ("margin_on_other_own_products", -40.5), ("funding_paid", -320.0), ("fixed_cost", 0.0), ("net_profit", -90.50)] {
+    for (row, expected) in
+        [("margin_on_promoted", 270.0), ("margin_on_other_own_products", -40.5), ("funding_paid", -320.0), ("fixed_cost", 0.0), ("net_profit", -90.50)]
+    {
         near(row, amount(&danone.rows, row), expected, 3000.0, IDENTITY);
     }
 }
@@ -190,11 +193,8 @@ fn without_funding_the_worked_example_loses() {
 
 #[test]
 fn the_same_money_as_a_lump_sum_or_a_share_of_the_discount() {
-    let terms = [
-        (FundingKind::LumpSum, None, None, Some(320.0)),
-        (FundingKind::BillBack, None, Some(1.0), None),
-        (FundingKind::OffInvoice, Some(0.20), None, None),
-    ];
+    let terms =
+        [(FundingKind::LumpSum, None, None, Some(320.0)), (FundingKind::BillBack, None, Some(1.0), None), (FundingKind::OffInvoice, Some(0.20), None, None)];
     for (kind, per_unit, share_of_discount, amount_of) in terms {
         let mut promotion = funded();
         promotion.funding = vec![Funding { supplier: "Danone".into(), kind, per_unit, share_of_discount, amount: amount_of, in_unit_cost: false }];
@@ -379,7 +379,15 @@ fn a_small_holdout_scales_to_the_target() {
     let sales: Vec<f64> = buyers.iter().map(|c| if *c < 9500 { 250.0 } else { 180.0 }).collect();
     let n = buyers.len();
     let (day, quantity) = (vec![DURING; n], vec![1.0; n]);
-    let lines = Lines { customer: Ids::Integers(buyers), day: &day, product: Ids::from(vec!["meat"; n]), quantity: &quantity, net_sales: &sales, basket: None, numbers: Vec::new() };
+    let lines = Lines {
+        customer: Ids::Integers(buyers),
+        day: &day,
+        product: Ids::from(vec!["meat"; n]),
+        quantity: &quantity,
+        net_sales: &sales,
+        basket: None,
+        numbers: Vec::new(),
+    };
     let mut promotion = promotion();
     promotion.discounts.clear();
     let columns = promotion.columns().days(Day::from_epoch(START - 100), Day::from_epoch(END + 100));
