@@ -6,15 +6,17 @@
 //!
 //! The folder holds `c8.toml`, `assignments_c8.csv`, `transactions.csv.gz` and `products.csv.gz`; by default it is the small extract of the tests.
 
+#![expect(clippy::doc_markdown, reason = "the comments of the arguments are the text of --help")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use promolift::files::Inputs;
-use promolift::measure::EffectEstimate;
+use promolift::measure::{EffectEstimate, Named};
 use promolift::prelude::*;
 use promolift::study::DaySpan;
-use promolift::validity::{CheckResult, Conclusion};
+use promolift::validity::Conclusion;
 
 /// Compares the households that got a campaign's coupons with those that did not, in three ways, and says what may be concluded.
 #[derive(Debug, Parser)]
@@ -57,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
 
 fn tell(number: u32, naive: &Measurement, measured: &Measurement) {
     let arms = &measured.arms;
-    println!("Complete Journey, campaign {number}: {}", measured.windows.promotion.map(|span| span.to_string()).unwrap_or_default());
+    println!("Complete Journey, campaign {number}: {}", measured.windows.promotion.map_or_else(String::new, |span| span.to_string()));
     println!("{} households got its coupons, {} did not. They were chosen, not drawn.\n", arms.target.customers, arms.control.customers);
 
     let (before, after) = (weeks(&[measured.windows.baseline]), weeks(&[measured.windows.promotion, measured.windows.post]));
@@ -75,10 +77,9 @@ fn tell(number: u32, naive: &Measurement, measured: &Measurement) {
     }
 
     println!("3. The placebo: the same question where the answer is known");
-    println!("   Told only of the first half of the weeks before, the estimator looks for an effect in the second half, when there was");
-    println!("   no campaign. It should find none.");
+    println!("   Told only of the first half of the weeks before, the estimator looks for an effect in the second. It should find none.");
     for check in measured.checks.iter().filter(|c| ["placebo", "baseline_balance"].contains(&c.check)) {
-        println!("   {}", found(check));
+        println!("   {} ({:?}): {}", check.check, check.status, check.text);
     }
     println!("\n4. The conclusion\n   {}", conclusion(&measured.conclusion));
 }
@@ -100,14 +101,10 @@ fn percent(effect: &EffectEstimate) -> String {
     effect.relative.estimate.value().map_or("an unknown share".to_owned(), |share| format!("{:+.0} %", 100.0 * share))
 }
 
-/// What the target spent more per household before the campaign, over all products.
+/// What the target spent more per household before the campaign.
 fn baseline_gap(measurement: &Measurement) -> f64 {
-    let cells = measurement.cells.get("net_sales").into_iter().flat_map(|cells| cells.iter());
+    let cells = measurement.cells.get("net_sales").into_iter().flat_map(Named::iter);
     cells.filter(|(name, _)| name.ends_with(".baseline")).map(|(_, cell)| cell.target.mean - cell.control.mean).sum()
-}
-
-fn found(check: &CheckResult) -> String {
-    format!("{} ({:?}): {}", check.check, check.status, check.text).replace("NotRun", "not run")
 }
 
 fn conclusion(conclusion: &Conclusion) -> String {

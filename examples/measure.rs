@@ -1,5 +1,7 @@
 //! Measures one promotion from files; without arguments the bundled sample.
 
+#![expect(clippy::doc_markdown, reason = "the comments of the arguments are the text of --help")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

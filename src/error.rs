@@ -370,9 +370,6 @@ mod tests {
             .value("2017-13-01")
             .count(3)
             .remedy("Write days as YYYY-MM-DD");
-        assert_eq!(
-            problem.to_string(),
-            "transactions, column `day`, row 17: not a day: \"2017-13-01\" (3 rows). Write days as YYYY-MM-DD"
-        );
+        assert_eq!(problem.to_string(), "transactions, column `day`, row 17: not a day: \"2017-13-01\" (3 rows). Write days as YYYY-MM-DD");
     }
 }

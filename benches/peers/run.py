@@ -36,8 +36,9 @@ select which,count(*) n,{moments} from cell group by 1 order by 1"""
 
 
 def by_duckdb(p):
-    rows = con.execute(SQL.format(p=p, sums=sums, moments=moments)).pl()
-    return dict(zip(rows["which"], rows["m_net_sales_01"]))
+    answer = con.execute(SQL.format(p=p, sums=sums, moments=moments))
+    place = [d[0] for d in answer.description].index("m_net_sales_01")
+    return {row[0]: row[place] for row in answer.fetchall()}
 
 
 def by_polars(p):

@@ -146,7 +146,9 @@ impl ArmCovariates {
 
     /// For each customer of the arm the vector `inverse (x_i - xbar)`, as columns.
     pub(super) fn operator(&self, inverse: &DMatrix<f64>) -> Vec<Vec<f64>> {
-        (0..self.centred.len()).map(|i| (0..self.n()).map(|row| (0..self.centred.len()).map(|j| inverse[(i, j)] * self.centred[j][row]).sum()).collect()).collect()
+        (0..self.centred.len())
+            .map(|i| (0..self.n()).map(|row| (0..self.centred.len()).map(|j| inverse[(i, j)] * self.centred[j][row]).sum()).collect())
+            .collect()
     }
 
     /// For each customer `direction' inverse (x_i - xbar)`.
@@ -157,9 +159,7 @@ impl ArmCovariates {
     /// `1 - h_i`, with the leverage `h_i = 1/n + (x_i - xbar)' S^-1 (x_i - xbar)` of least squares within the arm.
     pub(super) fn slack(&self, operator: &[Vec<f64>]) -> Result<Vec<f64>, Undefined> {
         let n = self.n() as f64;
-        let slack: Vec<f64> = (0..self.n())
-            .map(|row| 1.0 - 1.0 / n - operator.iter().zip(&self.centred).map(|(o, x)| o[row] * x[row]).sum::<f64>())
-            .collect();
+        let slack: Vec<f64> = (0..self.n()).map(|row| 1.0 - 1.0 / n - operator.iter().zip(&self.centred).map(|(o, x)| o[row] * x[row]).sum::<f64>()).collect();
         match slack.iter().position(|s| !(*s > LEVERAGE)) {
             None => Ok(slack),
             Some(row) => Err(Undefined::LeverageOne { arm: self.arm, row: self.rows[row] as usize }),

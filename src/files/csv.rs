@@ -96,7 +96,9 @@ fn fill(source: &Source, reader: &mut Reader<&[u8]>, width: usize, columns: &mut
     let mut record = StringRecord::new();
     while next(source, reader, &mut record)? {
         if record.len() == width {
-            columns.iter_mut().for_each(|column| column.push(&record[column.index], rows));
+            for column in &mut *columns {
+                column.push(&record[column.index], rows);
+            }
         } else {
             let (_, _, count) = ragged.get_or_insert((rows, record.len(), 0));
             *count += 1;

@@ -31,7 +31,8 @@ mod quotes;
 mod read;
 mod source;
 mod table;
-#[cfg(all(test, feature = "csv"))]
+#[cfg(test)]
+#[cfg(feature = "csv")]
 mod tests;
 
 use std::path::Path;

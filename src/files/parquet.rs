@@ -17,7 +17,7 @@ pub(super) fn read(source: &Source, request: &Request) -> Result<DataFrame> {
     }
     let mut reader = ParquetReader::new(file);
     let schema = guarded(source, || reader.schema())?;
-    let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
     request.check(source, &names)?;
     let wanted = names.iter().filter(|name| request.kind(name).is_some()).map(|name| (*name).to_owned()).collect();
     let reader: ParquetReader<File> = reader.with_columns(Some(wanted));

@@ -129,11 +129,11 @@ impl<'a> Reading<'a> {
 
     /// A table of the file's own with defaults for all its keys.
     fn section<T: serde::de::DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
-        let Some(table) = self.table.remove(name).and_then(|value| self.into_table(name, value)) else { return Ok(T::default()) };
+        let Some(table) = self.table.remove(name).and_then(|value| self.table_of(name, value)) else { return Ok(T::default()) };
         Ok(self.problems.take(keys::deserialize(self.document, table, name, &[]))?.unwrap_or_default())
     }
 
-    fn into_table(&mut self, key: &str, value: Spanned<DeValue<'a>>) -> Option<Spanned<DeTable<'a>>> {
+    fn table_of(&mut self, key: &str, value: Spanned<DeValue<'a>>) -> Option<Spanned<DeTable<'a>>> {
         let span = value.span();
         if let DeValue::Table(table) = value.into_inner() {
             return Some(Spanned::new(span, table));
@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
     fn columns(&mut self) -> Columns {
         let mut columns = Columns::default();
         let discounts = self.discount_columns();
-        let Some(table) = self.table.remove("columns").and_then(|value| self.into_table("columns", value)) else { return columns };
+        let Some(table) = self.table.remove("columns").and_then(|value| self.table_of("columns", value)) else { return columns };
         let known: Vec<&str> = NAMES.into_iter().chain(discounts.iter().map(String::as_str)).collect();
         for (name, value) in table.into_inner() {
             let key = format!("columns.{}", name.get_ref());

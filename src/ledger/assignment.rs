@@ -226,7 +226,7 @@ impl Reading<'_> {
         let tables = || [Some(&self.assigned), self.customers.as_ref()].into_iter().flatten();
         tables().find_map(|table| table.find(name).map(|column| (table, column))).ok_or_else(|| {
             let present: Vec<&str> = tables().flat_map(|table| table.present.iter().map(String::as_str)).collect();
-            frames::missing(name, present.into_iter(), Input::Assignment).into()
+            frames::missing(name, present, Input::Assignment).into()
         })
     }
 

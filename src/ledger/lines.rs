@@ -285,7 +285,7 @@ impl Reader {
             if let Some(values) = problems.take(frames::numbers(found, Input::Transactions))? {
                 // A null stays unknown: NaN marks it inside the ledger, and only there.
                 let given: Vec<Option<f64>> = values.iter().collect();
-                if let Some(problem) = scan::unusable(given.iter().copied(), found.name(), Input::Transactions, "Write the number, or leave it empty") {
+                if let Some(problem) = scan::unusable(&given.iter().copied(), found.name(), Input::Transactions, "Write the number, or leave it empty") {
                     problems.push(problem);
                 }
                 let filled = if values.null_count() > 0 { values.fill_null_with_values(f64::NAN)? } else { values };

@@ -69,7 +69,10 @@ impl<'a> Lookup<'a> {
             (Self::Texts(lookup), IdColumn::Texts(ids)) => Ok(Codes::Texts(lookup, ids.downcast_iter().collect())),
             _ => {
                 let text = format!("{name} ids are {} here and {} in the transactions", ids.kind(), column.kind());
-                Err(Problem::new(input, Fault::IdTypes, text).column(name).remedy("Cast one of the two, so that ids can meet: 7 and \"7\" are different ids").into())
+                Err(Problem::new(input, Fault::IdTypes, text)
+                    .column(name)
+                    .remedy("Cast one of the two, so that ids can meet: 7 and \"7\" are different ids")
+                    .into())
             }
         }
     }

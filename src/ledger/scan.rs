@@ -72,12 +72,12 @@ pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Num
         return Ok(found);
     }
     let values = chunks.iter().flat_map(|chunk| chunk.iter()).map(|value| Some(*value));
-    let problem = unusable(values, name, input, "Write the amount, 0 where there is none, or leave the line out");
+    let problem = unusable(&values, name, input, "Write the amount, 0 where there is none, or leave the line out");
     problem.map_or(Ok(found), |problem| Err(problem.into()))
 }
 
 /// The problem of values that cannot be reckoned with: NaN, infinite, or too large.
-pub(crate) fn unusable(values: impl Iterator<Item = Option<f64>> + Clone, name: &str, input: Input, remedy: &str) -> Option<Problem> {
+pub(crate) fn unusable(values: &(impl Iterator<Item = Option<f64>> + Clone), name: &str, input: Input, remedy: &str) -> Option<Problem> {
     let bad = || values.clone().enumerate().filter_map(|(row, value)| value.filter(|v| !(v.abs() <= LARGEST_AMOUNT)).map(|value| (row, value)));
     let (row, value) = bad().next()?;
     let problem = if value.is_finite() {

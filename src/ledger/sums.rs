@@ -9,7 +9,7 @@ use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, class_of
 use super::scan::{TICKS, ticks};
 use super::{Ledger, lines::number_hint};
 use crate::cells::{AmountSource, AmountSpec, BasketCell, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass, Role};
-use crate::error::{Fault, Input, Problem, Problems, Result};
+use crate::error::{Error, Fault, Input, Problem, Problems, Result};
 use crate::study::{Assignment, Period, Where};
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
@@ -44,7 +44,8 @@ impl CellSource for Ledger {
         let plan = amounts.iter().map(|amount| Plan::new(self, partition, amount)).collect::<Result<Vec<_>>>()?;
         let names = amounts.iter().map(|a| a.name.clone()).collect();
         let mut sums = Sums::new(self, partition, assignment.len(), plan, names);
-        let blocks: Vec<(usize, usize)> = self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
+        let blocks: Vec<(usize, usize)> =
+            self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
             let found: Vec<BlockHits> = some.par_iter().map(|&(chunk, block)| matcher.block(chunk, block)).collect::<Result<_>>()?;
             sums.add(&found)?;
@@ -72,7 +73,8 @@ impl<'a> Plan<'a> {
         let kept = |column: &str| {
             ledger.number(column).ok_or_else(|| {
                 let remedy = format!("{}Keep it when the ledger is made: `promotion.columns()` names all that a promotion needs", number_hint(ledger, column));
-                Problem::new(Input::Transactions, Fault::MissingColumn, "the ledger did not keep this column").column(column).remedy(remedy)
+                let problem = Problem::new(Input::Transactions, Fault::MissingColumn, "the ledger did not keep this column").column(column);
+                Error::from(problem.remedy(remedy))
             })
         };
         let (exact, mask, ex_vat) = match source {
@@ -107,7 +109,9 @@ impl<'a> Plan<'a> {
                 }
             }
             AmountSource::Cost { unit_cost, otherwise, ex_vat } => {
-                let terms = |terms: &'s Vec<(String, f64)>| terms.iter().map(|(name, factor)| Ok((*factor, number(name)?, ex_vat.contains(name)))).collect::<Result<Vec<_>>>();
+                let terms = |terms: &'s Vec<(String, f64)>| {
+                    terms.iter().map(|(name, factor)| Ok((*factor, number(name)?, ex_vat.contains(name)))).collect::<Result<Vec<_>>>()
+                };
                 Ok(Values::Cost {
                     quantity: number("quantity")?,
                     line: line(ledger.has.unit_cost, "unit_cost")?,
@@ -152,11 +156,32 @@ pub(crate) fn by_product(partition: &Partition, values: &[Option<f64>]) -> Vec<f
 /// What a chunk offers for one amount.
 enum Values<'c> {
     Plain(&'c [f64]),
-    Masked { values: &'c [f64], mask: &'c [bool] },
-    Text { values: &'c [f64], texts: Vec<bool> },
-    Vat { values: &'c [f64], mask: Option<&'c [bool]>, line: Option<&'c [f64]>, product: &'c [f64] },
-    Cost { quantity: &'c [f64], line: Option<&'c [f64]>, product: &'c [f64], otherwise: Option<Vec<(f64, &'c [f64], bool)>>, vat_line: Option<&'c [f64]>, vat_product: &'c [f64] },
-    PerUnit { quantity: &'c [f64], value: &'c [f64] },
+    Masked {
+        values: &'c [f64],
+        mask: &'c [bool],
+    },
+    Text {
+        values: &'c [f64],
+        texts: Vec<bool>,
+    },
+    Vat {
+        values: &'c [f64],
+        mask: Option<&'c [bool]>,
+        line: Option<&'c [f64]>,
+        product: &'c [f64],
+    },
+    Cost {
+        quantity: &'c [f64],
+        line: Option<&'c [f64]>,
+        product: &'c [f64],
+        otherwise: Option<Vec<(f64, &'c [f64], bool)>>,
+        vat_line: Option<&'c [f64]>,
+        vat_product: &'c [f64],
+    },
+    PerUnit {
+        quantity: &'c [f64],
+        value: &'c [f64],
+    },
 }
 
 /// A number of the line, else of its product; NaN where neither is known.
@@ -188,6 +213,13 @@ struct BadLines {
     value: f64,
 }
 
+/// What was counted in a block.
+struct Counted {
+    lines: LineCounts,
+    baskets: Vec<(u32, u64, u32)>,
+    lacking: Lacking,
+}
+
 /// What used lines lack.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lacking {
@@ -200,7 +232,9 @@ impl Lacking {
     /// Looks at one line.
     fn look(&mut self, hit: &Hit, cost: Option<&LineOrProduct<'_>>, vat: Option<&LineOrProduct<'_>>) {
         let line = |value: f64| BadLines { first: hit.row.into(), count: 1, product: hit.product, value };
-        if let Some(cost) = cost.map(|c| c.at(hit)) && cost.is_nan() {
+        if let Some(cost) = cost.map(|c| c.at(hit))
+            && cost.is_nan()
+        {
             self.cost = more(self.cost, Some(line(cost)));
         }
         match vat.map(|v| v.at(hit)) {
@@ -234,16 +268,36 @@ impl Values<'_> {
         let meets = |mask: &[bool]| mask.get(hit.product as usize).copied().unwrap_or(false);
         match self {
             Self::Plain(values) => values[row],
-            Self::Masked { values, mask } => if meets(mask) { values[row] } else { 0.0 },
-            Self::Text { values, texts } => if texts[row] { values[row] } else { 0.0 },
-            Self::Vat { values, mask, line, product } => if mask.is_none_or(meets) { values[row] / vat_divisor(*line, product, hit) } else { 0.0 },
+            Self::Masked { values, mask } => {
+                if meets(mask) {
+                    values[row]
+                } else {
+                    0.0
+                }
+            }
+            Self::Text { values, texts } => {
+                if texts[row] {
+                    values[row]
+                } else {
+                    0.0
+                }
+            }
+            Self::Vat { values, mask, line, product } => {
+                if mask.is_none_or(meets) {
+                    values[row] / vat_divisor(*line, product, hit)
+                } else {
+                    0.0
+                }
+            }
             Self::Cost { quantity, line, product, otherwise, vat_line, vat_product } => {
                 let cost = LineOrProduct { line: *line, product }.at(hit);
                 if !cost.is_nan() {
                     return cost * quantity[row];
                 }
                 let divisor = || vat_divisor(*vat_line, vat_product, hit);
-                otherwise.as_ref().map_or(f64::NAN, |terms| terms.iter().map(|(factor, values, vat)| factor * values[row] / if *vat { divisor() } else { 1.0 }).sum())
+                otherwise
+                    .as_ref()
+                    .map_or(f64::NAN, |terms| terms.iter().map(|(factor, values, vat)| factor * values[row] / if *vat { divisor() } else { 1.0 }).sum())
             }
             Self::PerUnit { quantity, value } => quantity[row] * value.get(hit.product as usize).copied().unwrap_or(0.0),
         }
@@ -350,13 +404,18 @@ impl<'a> Sums<'a> {
     /// Counts lines, customers seen, and baskets of some blocks.
     fn count(&mut self, found: &[BlockHits], matcher: &Matcher<'_>, keys: Option<&Keys<'_>>) -> Result<()> {
         let roles: Vec<u32> = Role::ALL.iter().zip(0..).map(|(_, i)| i).collect();
-        let partial: Vec<(LineCounts, Vec<(u32, u64, u32)>, Lacking)> = found
+        let partial: Vec<Counted> = found
             .par_iter()
             .map(|block| {
                 let (quantity, net_sales) = (self.ledger.number_chunk("quantity", block.chunk)?, self.ledger.number_chunk("net_sales", block.chunk)?);
                 let days = self.ledger.day_chunk(block.chunk)?;
                 let (cost, vat) = (self.unit_costs(block.chunk)?, self.vat_rates(block.chunk)?);
-                let mut lines = LineCounts { used: block.hits.len() as u64, outside_windows: block.outside_windows, outside_assignment: block.outside_assignment, ..LineCounts::default() };
+                let mut lines = LineCounts {
+                    used: block.hits.len() as u64,
+                    outside_windows: block.outside_windows,
+                    outside_assignment: block.outside_assignment,
+                    ..LineCounts::default()
+                };
                 let mut baskets: Vec<(u32, u64, u32)> = Vec::new();
                 let mut lacking = Lacking::default();
                 for hit in &block.hits {
@@ -375,10 +434,10 @@ impl<'a> Sums<'a> {
                         _ => baskets.push((hit.customer, key, bits)),
                     }
                 }
-                Ok((lines, baskets, lacking))
+                Ok(Counted { lines, baskets, lacking })
             })
             .collect::<Result<_>>()?;
-        for ((lines, baskets, lacking), block) in partial.into_iter().zip(found) {
+        for (Counted { lines, baskets, lacking }, block) in partial.into_iter().zip(found) {
             self.lines = self.lines.plus(lines);
             for (customer, _, mask) in &baskets {
                 self.seen[*customer as usize] |= (mask | mask >> 8 | mask >> 16) & 0xff;
@@ -386,7 +445,9 @@ impl<'a> Sums<'a> {
             self.baskets.extend(baskets);
             let offset = (0..block.chunk).map(|c| self.ledger.day_chunk(c).map_or(0, |d| d.len() as u64)).sum();
             self.lacking.add(lacking, offset);
-            if let Some(stores) = &matcher.stores && matches!(matcher.sales, super::matching::Sales::Calendar(_)) {
+            if let Some(stores) = &matcher.stores
+                && matches!(matcher.sales, super::matching::Sales::Calendar(_))
+            {
                 self.stores.extend(block.hits.iter().filter_map(|hit| stores.get(block.chunk, hit.row as usize)));
             }
         }
@@ -480,11 +541,7 @@ impl<'a> Sums<'a> {
         let (list, width) = if exact { (&self.exact_amounts, self.exact_amounts.len()) } else { (&self.real_amounts, self.real_amounts.len()) };
         let Some(place) = list.iter().position(|a| *a == amount) else { return vec![0.0; self.customers] };
         let at = |customer: usize| (customer * self.atoms + atom) * width + place;
-        if exact {
-            (0..self.customers).map(|c| self.exact[at(c)] as f64 / TICKS).collect()
-        } else {
-            (0..self.customers).map(|c| self.real[at(c)]).collect()
-        }
+        if exact { (0..self.customers).map(|c| self.exact[at(c)] as f64 / TICKS).collect() } else { (0..self.customers).map(|c| self.real[at(c)]).collect() }
     }
 
     fn facts(&self, matcher: &Matcher<'_>) -> Result<Facts> {
@@ -561,7 +618,9 @@ fn redemptions(partition: &Partition, baskets: &[(u32, u64, u32)], assignment: &
     match &partition.offer {
         OfferRule::None => return None,
         OfferRule::Log(log) => log.iter().for_each(|r| counts[r.customer as usize] += 1),
-        OfferRule::Discounts(_) | OfferRule::Target => baskets.iter().filter(|(_, _, bits)| bits >> 31 == 1).for_each(|(customer, _, _)| counts[*customer as usize] += 1),
+        OfferRule::Discounts(_) | OfferRule::Target => {
+            baskets.iter().filter(|(_, _, bits)| bits >> 31 == 1).for_each(|(customer, _, _)| counts[*customer as usize] += 1)
+        }
     }
     Some(counts)
 }

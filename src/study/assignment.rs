@@ -113,12 +113,24 @@ impl Assignment {
         }
         for arm in [Arm::Target, Arm::Control] {
             match self.count(arm) {
-                0 => problems.push(problem(Fault::EmptyArm, "an arm has no customer").column("arm").value(arm).remedy("Both arms need customers; a promotion without a control group cannot be measured")),
-                1 => problems.push(problem(Fault::OneCustomer, "an arm has one customer only").column("arm").value(arm).remedy("Two are the least from which an interval can be made")),
+                0 => problems.push(
+                    problem(Fault::EmptyArm, "an arm has no customer")
+                        .column("arm")
+                        .value(arm)
+                        .remedy("Both arms need customers; a promotion without a control group cannot be measured"),
+                ),
+                1 => problems.push(
+                    problem(Fault::OneCustomer, "an arm has one customer only")
+                        .column("arm")
+                        .value(arm)
+                        .remedy("Two are the least from which an interval can be made"),
+                ),
                 _ => {}
             }
         }
-        if let Some(share) = self.target_share && !(share > 0.0 && share < 1.0) {
+        if let Some(share) = self.target_share
+            && !(share > 0.0 && share < 1.0)
+        {
             let problem = problem(Fault::OutOfRange, "the intended target share must lie strictly between 0 and 1");
             problems.push(problem.column("intended_target_share").value(share).remedy("Write 0.5 for one half"));
         }
@@ -167,11 +179,18 @@ impl Assignment {
             Ids::Texts(ids) => repeated(ids.iter(), &self.arm),
         };
         let problem = |fault, text: &str, rows: Vec<usize>, remedy: &str| {
-            rows.first().map(|&row| Problem::new(Input::Assignment, fault, text).column("customer").first(row).value(self.customers.text(row)).count(rows.len()).remedy(remedy))
+            rows.first().map(|&row| {
+                Problem::new(Input::Assignment, fault, text).column("customer").first(row).value(self.customers.text(row)).count(rows.len()).remedy(remedy)
+            })
         };
         problem(Fault::DuplicateCustomer, "a customer stands twice", same, "Keep one row a customer")
             .into_iter()
-            .chain(problem(Fault::BothArms, "a customer stands in both arms", both, "A customer is either offered the promotion or kept out; mend the assignment"))
+            .chain(problem(
+                Fault::BothArms,
+                "a customer stands in both arms",
+                both,
+                "A customer is either offered the promotion or kept out; mend the assignment",
+            ))
             .collect()
     }
 }

@@ -203,26 +203,54 @@ impl Promotion {
 
     fn check_windows(&self, problems: &mut Problems) {
         if self.end < self.start {
-            problems.push(at("end", Fault::WindowOrder, "the promotion ends before it starts").value(self.end).remedy(format!("It starts on {}; mend `start` or `end`", self.start)));
+            problems.push(
+                at("end", Fault::WindowOrder, "the promotion ends before it starts")
+                    .value(self.end)
+                    .remedy(format!("It starts on {}; mend `start` or `end`", self.start)),
+            );
         }
         for (key, days) in [("baseline_days", self.baseline_days), ("post_days", self.post_days)] {
             if days > LONGEST_WINDOW {
-                problems.push(at(key, Fault::OutOfRange, "a number lies outside its range").value(days).remedy(format!("Write a number of days from 0 to at most {LONGEST_WINDOW}")));
+                problems.push(
+                    at(key, Fault::OutOfRange, "a number lies outside its range")
+                        .value(days)
+                        .remedy(format!("Write a number of days from 0 to at most {LONGEST_WINDOW}")),
+                );
             }
         }
         if let Some(span) = self.span().filter(|span| span.days() > LONGEST_WINDOW) {
-            problems.push(at("end", Fault::OutOfRange, "the promotion is too long").value(self.end).remedy(format!("It starts on {} and may have at most {LONGEST_WINDOW} days; mend `start` or `end`", span.first)));
+            problems.push(
+                at("end", Fault::OutOfRange, "the promotion is too long")
+                    .value(self.end)
+                    .remedy(format!("It starts on {} and may have at most {LONGEST_WINDOW} days; mend `start` or `end`", span.first)),
+            );
         }
-        if let Some(announced) = self.announced && announced > self.start {
-            problems.push(at("announced", Fault::WindowOrder, "it is announced after it starts").value(announced).remedy(format!("It starts on {}; leave `announced` out if nothing was announced", self.start)));
+        if let Some(announced) = self.announced
+            && announced > self.start
+        {
+            problems.push(
+                at("announced", Fault::WindowOrder, "it is announced after it starts")
+                    .value(announced)
+                    .remedy(format!("It starts on {}; leave `announced` out if nothing was announced", self.start)),
+            );
         }
         if let Some(Markdown::Calendar(sales)) = &self.markdown {
             for (row, sale) in sales.iter().enumerate() {
                 if sale.span().is_none() {
-                    problems.push(Problem::new(Input::Calendar, Fault::WindowOrder, "a sale ends before it starts").column("end").first(row).value(sale.end).remedy("Mend the calendar"));
+                    problems.push(
+                        Problem::new(Input::Calendar, Fault::WindowOrder, "a sale ends before it starts")
+                            .column("end")
+                            .first(row)
+                            .value(sale.end)
+                            .remedy("Mend the calendar"),
+                    );
                 }
                 if sale.product.is_some() == sale.category.is_some() {
-                    problems.push(Problem::new(Input::Calendar, Fault::Contradiction, "a sale needs a product or a category, not both").first(row).remedy("Fill one of the two"));
+                    problems.push(
+                        Problem::new(Input::Calendar, Fault::Contradiction, "a sale needs a product or a category, not both")
+                            .first(row)
+                            .remedy("Fill one of the two"),
+                    );
                 }
             }
         }
@@ -232,10 +260,13 @@ impl Promotion {
         let offered = self.discounts.iter().any(|d| d.offer);
         match self.offer_lines() {
             OfferLines::Discount if !offered => problems.push(
-                at("offer_lines", Fault::Contradiction, "offer_lines = \"discount\" needs a discount with offer = true").remedy("Declare it under [[discounts]], or choose log, all or unknown"),
+                at("offer_lines", Fault::Contradiction, "offer_lines = \"discount\" needs a discount with offer = true")
+                    .remedy("Declare it under [[discounts]], or choose log, all or unknown"),
             ),
             OfferLines::Log if self.redemptions.is_none() => {
-                problems.push(at("offer_lines", Fault::Contradiction, "offer_lines = \"log\" needs a redemption log").remedy("Give redemptions_file (or redemptions)"));
+                problems.push(
+                    at("offer_lines", Fault::Contradiction, "offer_lines = \"log\" needs a redemption log").remedy("Give redemptions_file (or redemptions)"),
+                );
             }
             OfferLines::Unknown => {
                 if self.costs.per_redemption > 0.0 {
@@ -253,7 +284,9 @@ impl Promotion {
 
     fn check_money(&self, problems: &mut Problems) {
         let mut range = |key: &str, value: Option<f64>, low: f64, high: f64, remedy: &str| {
-            if let Some(value) = value && !(value >= low && value < high) {
+            if let Some(value) = value
+                && !(value >= low && value < high)
+            {
                 problems.push(at(key, Fault::OutOfRange, "a number lies outside its range").value(value).remedy(remedy));
             }
         };
@@ -317,13 +350,25 @@ impl Promotion {
                 problems.push(problem);
             }
             match funding.rate() {
-                None => problems.push(at("funding", Fault::Contradiction, "a funding term needs exactly one of per_unit, share_of_discount (or, for lump_sum, amount)").value(&funding.supplier).remedy("Keep the one that fits its kind")),
+                None => problems.push(
+                    at("funding", Fault::Contradiction, "a funding term needs exactly one of per_unit, share_of_discount (or, for lump_sum, amount)")
+                        .value(&funding.supplier)
+                        .remedy("Keep the one that fits its kind"),
+                ),
                 Some(FundingRate::ShareOfDiscount(_) | FundingRate::PerUnit(_)) if offer_paid_by_supplier && !offer_paid_by_retailer => {
-                    let problem = at("funding", Fault::FundingOnSupplierPaid, "the offer's discount is already paid by the supplier; funding it again would count it twice");
+                    let problem = at(
+                        "funding",
+                        Fault::FundingOnSupplierPaid,
+                        "the offer's discount is already paid by the supplier; funding it again would count it twice",
+                    );
                     problems.push(problem.value(&funding.supplier).remedy("Drop the funding term, or declare the discount as paid_by = \"retailer\""));
                 }
                 Some(FundingRate::ShareOfDiscount(_)) if !offer_paid_by_retailer => {
-                    problems.push(at("funding.share_of_discount", Fault::Contradiction, "a share of the discount needs a retailer-paid discount of the offer").value(&funding.supplier).remedy("Declare it under [[discounts]]"));
+                    problems.push(
+                        at("funding.share_of_discount", Fault::Contradiction, "a share of the discount needs a retailer-paid discount of the offer")
+                            .value(&funding.supplier)
+                            .remedy("Declare it under [[discounts]]"),
+                    );
                 }
                 Some(_) => {}
             }
@@ -336,9 +381,14 @@ impl Promotion {
                 problems.push(at("goals", Fault::Contradiction, "a goal needs effect and measure, or row").value(&goal.name).remedy("Keep one of the two"));
             }
             match goal.threshold() {
-                None => problems.push(at("goals", Fault::Contradiction, "a goal needs exactly one of relative, per_customer, total").value(&goal.name).remedy("Keep one")),
+                None => problems
+                    .push(at("goals", Fault::Contradiction, "a goal needs exactly one of relative, per_customer, total").value(&goal.name).remedy("Keep one")),
                 Some(super::GoalThreshold::Relative(_)) if goal.row.is_some() => {
-                    problems.push(at("goals", Fault::Contradiction, "a row of the bridge has no relative threshold").value(&goal.name).remedy("Give per_customer or total"));
+                    problems.push(
+                        at("goals", Fault::Contradiction, "a row of the bridge has no relative threshold")
+                            .value(&goal.name)
+                            .remedy("Give per_customer or total"),
+                    );
                 }
                 Some(super::GoalThreshold::Relative(x) | super::GoalThreshold::PerCustomer(x) | super::GoalThreshold::Total(x)) if !x.is_finite() => {
                     problems.push(at("goals", Fault::NotFinite, "a threshold must be a finite number").value(&goal.name).remedy("Mend it"));

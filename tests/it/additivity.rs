@@ -78,17 +78,17 @@ fn covariance_adds_up(path: &str, covariance: &EffectCovariance, baskets: bool) 
         .map(|i| (i, 1.0))
         .chain(place("overlap").filter(|_| baskets).map(|i| (i, -1.0)))
         .collect();
-    let v = |i: usize, j: usize| covariance.matrix[i][j];
+    let entry = |i: usize, j: usize| covariance.matrix[i][j];
     let total = place("total").unwrap();
-    let whole: f64 = parts.iter().flat_map(|(i, a)| parts.iter().map(move |(j, b)| a * b * v(*i, *j))).sum();
-    let scale: f64 = parts.iter().flat_map(|(i, _)| parts.iter().map(move |(j, _)| v(*i, *j).abs())).sum();
-    near(path, whole, v(total, total), scale, IDENTITY);
+    let whole: f64 = parts.iter().flat_map(|(i, a)| parts.iter().map(move |(j, b)| a * b * entry(*i, *j))).sum();
+    let scale: f64 = parts.iter().flat_map(|(i, _)| parts.iter().map(move |(j, _)| entry(*i, *j).abs())).sum();
+    near(path, whole, entry(total, total), scale, IDENTITY);
     for column in 0..covariance.effects.len() {
-        let sum: f64 = parts.iter().map(|(i, sign)| sign * v(*i, column)).sum();
-        near(&format!("{path} of total with {}", covariance.effects[column]), sum, v(total, column), scale, IDENTITY);
+        let sum: f64 = parts.iter().map(|(i, sign)| sign * entry(*i, column)).sum();
+        near(&format!("{path} of total with {}", covariance.effects[column]), sum, entry(total, column), scale, IDENTITY);
         for part in SPLIT {
             if let (Some(on_sale), Some(off_sale), Some(whole)) = (place(&format!("{part}.marked_down")), place(&format!("{part}.full_price")), place(part)) {
-                near(&format!("{path} of {part}"), v(on_sale, column) + v(off_sale, column), v(whole, column), scale, IDENTITY);
+                near(&format!("{path} of {part}"), entry(on_sale, column) + entry(off_sale, column), entry(whole, column), scale, IDENTITY);
             }
         }
     }

@@ -25,13 +25,13 @@ impl Sample {
         arm.extend(vec![Arm::Control; control]);
         dice.shuffle(&mut arm);
         let (mut x, mut y, mut before) = (vec![Vec::new(), Vec::new()], Vec::new(), Vec::new());
-        for a in &arm {
-            let treated = f64::from(u8::from(*a == Arm::Target));
-            let (u, v) = (10.0 + 3.0 * dice.normal() + treated, (0.8 * dice.normal()).exp());
-            x[0].push(u);
-            x[1].push(v);
-            before.push(u + dice.normal());
-            y.push(5.0 + 0.9 * u + 2.0 * v + treated * (effect + 0.3 * (u - 10.0)) + (1.0 + v) * dice.normal());
+        for which in &arm {
+            let treated = f64::from(u8::from(*which == Arm::Target));
+            let (even, skewed) = (10.0 + 3.0 * dice.normal() + treated, (0.8 * dice.normal()).exp());
+            x[0].push(even);
+            x[1].push(skewed);
+            before.push(even + dice.normal());
+            y.push(5.0 + 0.9 * even + 2.0 * skewed + treated * (effect + 0.3 * (even - 10.0)) + (1.0 + skewed) * dice.normal());
         }
         Self { arm, x, y, before }
     }
@@ -70,25 +70,25 @@ fn level(confidence: f64, alternative: Alternative, df: DfRule) -> Level {
     Level { confidence, alternative, df }
 }
 
-/// Solves `A b = c` by elimination with pivoting.
-fn solve(mut a: Vec<Vec<f64>>, mut c: Vec<f64>) -> Vec<f64> {
-    let n = c.len();
+/// Solves `matrix b = right` by elimination with pivoting.
+fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
+    let n = right.len();
     for column in 0..n {
-        let pivot = (column..n).max_by(|i, j| a[*i][column].abs().total_cmp(&a[*j][column].abs())).unwrap();
-        a.swap(column, pivot);
-        c.swap(column, pivot);
+        let pivot = (column..n).max_by(|i, j| matrix[*i][column].abs().total_cmp(&matrix[*j][column].abs())).unwrap();
+        matrix.swap(column, pivot);
+        right.swap(column, pivot);
         for row in column + 1..n {
-            let factor = a[row][column] / a[column][column];
+            let factor = matrix[row][column] / matrix[column][column];
             for k in column..n {
-                a[row][k] -= factor * a[column][k];
+                matrix[row][k] -= factor * matrix[column][k];
             }
-            c[row] -= factor * c[column];
+            right[row] -= factor * right[column];
         }
     }
     for row in (0..n).rev() {
-        c[row] = (c[row] - (row + 1..n).map(|k| a[row][k] * c[k]).sum::<f64>()) / a[row][row];
+        right[row] = (right[row] - (row + 1..n).map(|k| matrix[row][k] * right[k]).sum::<f64>()) / matrix[row][row];
     }
-    c
+    right
 }
 
 /// Least squares of `y` on the rows `z`, with HC2 (or HC3) covariance of the coefficients.
@@ -102,11 +102,11 @@ struct Ols {
 
 impl Ols {
     fn new(z: Vec<Vec<f64>>, y: &[f64]) -> Self {
-        let k = z[0].len();
-        let gram: Vec<Vec<f64>> = (0..k).map(|i| (0..k).map(|j| z.iter().map(|r| r[i] * r[j]).sum()).collect()).collect();
-        let beta = solve(gram.clone(), (0..k).map(|i| z.iter().zip(y).map(|(r, y)| r[i] * y).sum()).collect());
-        let residual = z.iter().zip(y).map(|(r, y)| y - dot(r, &beta)).collect();
-        let leverage = z.iter().map(|r| dot(r, &solve(gram.clone(), r.clone()))).collect();
+        let width = z[0].len();
+        let gram: Vec<Vec<f64>> = (0..width).map(|i| (0..width).map(|j| z.iter().map(|row| row[i] * row[j]).sum()).collect()).collect();
+        let beta = solve(gram.clone(), (0..width).map(|i| z.iter().zip(y).map(|(row, y)| row[i] * y).sum()).collect());
+        let residual = z.iter().zip(y).map(|(row, y)| y - dot(row, &beta)).collect();
+        let leverage = z.iter().map(|row| dot(row, &solve(gram.clone(), row.clone()))).collect();
         Self { beta, z, residual, leverage, gram }
     }
 

@@ -1,4 +1,7 @@
 //! The promises of the crate, one module each, through the public API only.
+// The whole of it is test code, helpers too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod additivity;
 mod bad_input;
 mod cells_elsewhere;

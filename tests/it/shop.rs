@@ -1,68 +1,68 @@
 //! Small shops as plain values: what the other modules measure, and what a naive twin can walk through line by line.
 
-use std::collections::BTreeSet;
-
 use promolift::ledger::Columns;
 use promolift::polars::prelude::{Column, DataFrame, DataType};
 use promolift::prelude::*;
 use promolift::simulate::World;
 use promolift::study::{Discount, Funding, FundingKind, Markdown, Payer, Sale, Supplier};
 
-pub const START: i32 = 18_000;
-pub const END: i32 = START + 20;
-pub const BASELINE_DAYS: u32 = 29;
-pub const POST_DAYS: u32 = 10;
-pub const FIRST_DAY: i32 = START - 60;
-pub const LAST_DAY: i32 = END + 30;
+pub(crate) const START: i32 = 18_000;
+pub(crate) const END: i32 = START + 20;
+pub(crate) const BASELINE_DAYS: u32 = 29;
+pub(crate) const POST_DAYS: u32 = 10;
+pub(crate) const FIRST_DAY: i32 = START - 60;
+pub(crate) const LAST_DAY: i32 = END + 30;
 
 /// A transaction line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    pub customer: i64,
-    pub day: i32,
-    pub product: String,
-    pub quantity: f64,
-    pub net_sales: f64,
+pub(crate) struct Line {
+    pub(crate) customer: i64,
+    pub(crate) day: i32,
+    pub(crate) product: String,
+    pub(crate) quantity: f64,
+    pub(crate) net_sales: f64,
     /// The offer's discount, paid by the retailer, already off net sales.
-    pub coupon: f64,
+    pub(crate) coupon: f64,
     /// A discount of the supplier's, not yet off net sales, not the offer's.
-    pub rebate: f64,
-    pub basket: Option<i64>,
-    pub store: String,
+    pub(crate) rebate: f64,
+    pub(crate) basket: Option<i64>,
+    pub(crate) store: String,
 }
 
 /// A row of the product table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Product {
-    pub id: String,
-    pub category: Option<String>,
-    pub supplier: Option<String>,
-    pub unit_cost: Option<f64>,
-    pub supplier_unit_margin: Option<f64>,
+pub(crate) struct Product {
+    pub(crate) id: String,
+    pub(crate) category: Option<String>,
+    pub(crate) supplier: Option<String>,
+    pub(crate) unit_cost: Option<f64>,
+    pub(crate) supplier_unit_margin: Option<f64>,
 }
 
 /// A shop with the question asked of it.
 #[derive(Debug, Clone)]
-pub struct Shop {
-    pub lines: Vec<Line>,
-    pub products: Vec<Product>,
-    pub promotion: Promotion,
-    pub assignment: Assignment,
+pub(crate) struct Shop {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) products: Vec<Product>,
+    pub(crate) promotion: Promotion,
+    pub(crate) assignment: Assignment,
 }
 
 /// What a random shop has.
+// Each is a trait of its own, and each combination is a shop.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, Copy)]
-pub struct Traits {
-    pub customers_per_arm: usize,
-    pub lines_per_customer: u64,
+pub(crate) struct Traits {
+    pub(crate) customers_per_arm: usize,
+    pub(crate) lines_per_customer: u64,
     /// Lines with a negative or zero quantity.
-    pub returns: bool,
+    pub(crate) returns: bool,
     /// Controls use the coupon too.
-    pub leak: bool,
+    pub(crate) leak: bool,
     /// A period between announcement and start.
-    pub announced: bool,
+    pub(crate) announced: bool,
     /// A calendar of general sales.
-    pub markdown: bool,
+    pub(crate) markdown: bool,
 }
 
 impl Default for Traits {
@@ -73,10 +73,10 @@ impl Default for Traits {
 
 /// A small generator (splitmix64), so that a shop is the same in every run.
 #[derive(Debug, Clone)]
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -85,25 +85,25 @@ impl Dice {
     }
 
     /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn chance(&mut self, p: f64) -> bool {
+    pub(crate) fn chance(&mut self, p: f64) -> bool {
         self.unit() < p
     }
 
     /// A number in 0..1.
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Roughly normal: a sum of twelve.
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
-    pub fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
         for i in (1..list.len()).rev() {
             list.swap(i, self.below(i as u64 + 1) as usize);
         }
@@ -111,7 +111,7 @@ impl Dice {
 }
 
 /// Cents as money.
-pub fn money(cents: i64) -> f64 {
+pub(crate) fn money(cents: i64) -> f64 {
     cents as f64 / 100.0
 }
 
@@ -177,7 +177,7 @@ fn promotion(traits: &Traits) -> Promotion {
 
 impl Shop {
     /// A shop drawn from a seed.
-    pub fn random(seed: u64, traits: &Traits) -> Self {
+    pub(crate) fn random(seed: u64, traits: &Traits) -> Self {
         let mut dice = Dice(seed);
         let n = traits.customers_per_arm as i64;
         let mut arms: Vec<Arm> = (0..2 * n).map(|i| if i < n { Arm::Target } else { Arm::Control }).collect();
@@ -199,7 +199,7 @@ impl Shop {
     }
 
     /// A simulated world as plain values.
-    pub fn of_world(world: &World) -> Self {
+    pub(crate) fn of_world(world: &World) -> Self {
         let texts =
             |frame: &DataFrame, name: &str| -> Vec<String> { frame.column(name).unwrap().str().unwrap().iter().map(|t| t.unwrap().to_owned()).collect() };
         let numbers = |frame: &DataFrame, name: &str| -> Vec<f64> {
@@ -239,7 +239,7 @@ impl Shop {
     }
 
     /// The transactions as a frame.
-    pub fn transactions(&self) -> DataFrame {
+    pub(crate) fn transactions(&self) -> DataFrame {
         let lines = &self.lines;
         let numbers = |name: &str, value: fn(&Line) -> f64| Column::new(name.into(), lines.iter().map(value).collect::<Vec<f64>>());
         let texts = |name: &str, value: fn(&Line) -> &str| Column::new(name.into(), lines.iter().map(value).collect::<Vec<&str>>());
@@ -262,7 +262,7 @@ impl Shop {
     }
 
     /// The product table as a frame.
-    pub fn product_table(&self) -> DataFrame {
+    pub(crate) fn product_table(&self) -> DataFrame {
         let texts = |name: &str, value: fn(&Product) -> Option<&str>| Column::new(name.into(), self.products.iter().map(value).collect::<Vec<_>>());
         let numbers = |name: &str, value: fn(&Product) -> Option<f64>| Column::new(name.into(), self.products.iter().map(value).collect::<Vec<_>>());
         DataFrame::new(
@@ -279,31 +279,31 @@ impl Shop {
     }
 
     /// What the promotion needs, and the days the shop was open.
-    pub fn columns(&self) -> Columns {
+    pub(crate) fn columns(&self) -> Columns {
         let days = self.lines.iter().map(|l| l.day);
         let (first, last) = (days.clone().min().unwrap(), days.max().unwrap());
         self.promotion.columns().days(Day::from_epoch(first.min(FIRST_DAY)), Day::from_epoch(last.max(LAST_DAY)))
     }
 
-    pub fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         Ledger::from_frames(self.transactions(), self.product_table(), &self.columns()).unwrap()
     }
 
-    pub fn study(&self, estimator: EstimatorName) -> Study {
+    pub(crate) fn study(&self, estimator: EstimatorName) -> Study {
         let mut study = Study::new(self.promotion.clone(), self.assignment.clone());
         study.options.estimator = estimator;
         study
     }
 
-    pub fn measure(&self, estimator: EstimatorName) -> Measurement {
+    pub(crate) fn measure(&self, estimator: EstimatorName) -> Measurement {
         self.study(estimator).measure(&self.ledger()).unwrap()
     }
 
-    pub fn product(&self, id: &str) -> Option<&Product> {
+    pub(crate) fn product(&self, id: &str) -> Option<&Product> {
         self.products.iter().find(|p| p.id == id)
     }
 
-    pub fn customers(&self) -> &[i64] {
+    pub(crate) fn customers(&self) -> &[i64] {
         match &self.assignment.customers {
             promolift::study::Ids::Integers(ids) => ids,
             promolift::study::Ids::Texts(_) => panic!("the shop's customers are integers"),
@@ -311,13 +311,8 @@ impl Shop {
     }
 
     /// The arm of a customer; none for a stranger.
-    pub fn arm(&self, customer: i64) -> Option<Arm> {
+    pub(crate) fn arm(&self, customer: i64) -> Option<Arm> {
         self.customers().iter().position(|c| *c == customer).map(|at| self.assignment.arm[at])
-    }
-
-    /// The stores of the lines.
-    pub fn stores(&self) -> BTreeSet<&str> {
-        self.lines.iter().map(|l| l.store.as_str()).collect()
     }
 }
 
