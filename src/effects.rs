@@ -111,7 +111,17 @@ impl Effect {
     }
 }
 
-/// The effects of METHOD section 3, parts before the total, sub-effects behind their part.
+/// The effects, each a set of cells after the baseline: parts before the total, sub-effects (on general sale, off it) behind their part.
+///
+/// | effect | cells |
+/// |---|---|
+/// | `direct` | focal.promotion |
+/// | `cannibalisation` | substitute.promotion |
+/// | `halo` | other.promotion |
+/// | `forward_buying` | focal.post + substitute.post |
+/// | `carry_over` | other.post |
+/// | `anticipation` | all roles, from the announcement to the start; only if announced |
+/// | `total` | every cell after the baseline |
 #[must_use]
 pub fn effects(windows: &Windows, announced: bool, markdown: bool) -> Vec<Effect> {
     use Period::{Anticipation, Post, Promotion};
@@ -132,7 +142,7 @@ pub fn effects(windows: &Windows, announced: bool, markdown: bool) -> Vec<Effect
     effects.push(Effect { absent: no_post, ..Effect::new("forward_buying", vec![(Focal, Post), (Substitute, Post)]) });
     effects.push(Effect { absent: no_post, ..Effect::new("carry_over", vec![(Other, Post)]) });
     if announced {
-        let absent = (windows.days(Anticipation) == 0).then_some(Reason::NotAnnounced);
+        let absent = (windows.days(Anticipation) == 0).then_some(Reason::NoAnticipationWindow);
         effects.push(Effect { absent, ..Effect::new("anticipation", Role::ALL.map(|role| (role, Anticipation)).to_vec()) });
     }
     let after = [Anticipation, Promotion, Post];

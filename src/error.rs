@@ -25,6 +25,9 @@ pub enum ErrorKind {
     /// The estimator has no answer for this design.
     #[error("the estimator has no answer for this design: {0}")]
     Estimate(crate::estimate::Undefined),
+    /// What was measured could not be written.
+    #[error("output: {0}")]
+    Output(String),
     /// A frame operation failed for a reason that is not a problem of the data.
     #[error("the frames could not be read: {0}")]
     Frame(String),
@@ -74,6 +77,12 @@ impl From<crate::estimate::Undefined> for Error {
 impl From<polars::error::PolarsError> for Error {
     fn from(error: polars::error::PolarsError) -> Self {
         ErrorKind::Frame(error.to_string()).into()
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        ErrorKind::Output(error.to_string()).into()
     }
 }
 
@@ -360,6 +369,17 @@ mod tests {
         assert_eq!(nearest("zzzzzz", ["quantity", "product"]), None);
         assert_eq!(nearest("customer_age", ["id", "customer"]), Some("customer"));
         assert_eq!(nearest("day", ["a", "d", "", "store"]), None);
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_an_error_of_the_crate() {
+        fn write() -> Result<()> {
+            std::fs::write("/nowhere/at/all/report.html", "")?;
+            Ok(())
+        }
+        let error = write().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Output(_)) && error.problems().is_empty());
+        assert!(error.to_string().starts_with("output: "), "{error}");
     }
 
     #[test]

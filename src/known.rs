@@ -64,6 +64,8 @@ impl<T> Known<T> {
 pub enum Reason {
     /// Nothing was announced before the start.
     NotAnnounced,
+    /// No day between the announcement and the start is in the ledger.
+    NoAnticipationWindow,
     /// There is no day after the promotion in the ledger, or none was asked for.
     NoPostWindow,
     /// There is no day before the promotion in the ledger, or none was asked for.
@@ -124,6 +126,7 @@ impl Reason {
     pub const fn text(self) -> &'static str {
         match self {
             Self::NotAnnounced => "nothing was announced before the start",
+            Self::NoAnticipationWindow => "no day between the announcement and the start is covered",
             Self::NoPostWindow => "no day after the promotion is covered",
             Self::NoBaseline => "no day before the promotion is covered",
             Self::ShortBaseline => "the baseline has fewer than 14 days",

@@ -313,6 +313,10 @@ impl Reader {
     fn finish(self, products: ProductTable, columns: &Columns) -> Result<Ledger> {
         let mut frame = DataFrame::new(self.height, self.columns)?;
         frame.align_chunks_par();
+        // Very many small chunks (a frame a day, stacked) cost more to walk than to copy once.
+        if frame.first_col_n_chunks() > 64 && frame.height() / frame.first_col_n_chunks() < scan::BLOCK / 8 {
+            frame.rechunk_mut_par();
+        }
         let blocks: Vec<Vec<(i32, i32)>> = {
             let days = frame.column("day")?.as_materialized_series().i32()?;
             days.downcast_iter().map(|array| scan::days(array.values().as_slice())).collect()

@@ -4,11 +4,12 @@
 //! up in a table of spans, then its customer, then its product. What remains are *hits*, in row order.
 
 use hashbrown::{HashMap, HashSet};
+use polars::prelude::{BooleanType, PolarsDataType};
 
 use super::frames::IdColumn;
 use super::lookup::{Codes, Keys, Lookup, NONE, text_key};
 use super::scan::BLOCK;
-use super::{Ledger, sums::discount_sum};
+use super::Ledger;
 use crate::cells::{MarkdownRule, OfferRule, Partition, Role};
 use crate::error::{Fault, Input, Problem, Result};
 use crate::study::{Arm, Assignment, Ids, Period};
@@ -29,7 +30,6 @@ pub(super) struct Hit {
 /// The hits of one block of lines.
 #[derive(Debug, Default)]
 pub(super) struct BlockHits {
-    pub(super) chunk: usize,
     pub(super) hits: Vec<Hit>,
     pub(super) outside_windows: u64,
     pub(super) outside_assignment: u64,
@@ -63,6 +63,8 @@ pub(super) struct Matcher<'a> {
     span_of_day: Vec<u8>,
     first_atoms: Vec<u16>,
     spans: usize,
+    /// The general-sale flags by chunk.
+    flags: Vec<Option<&'a BooleanArray>>,
     pub(super) sales: Sales,
     logged: HashSet<(u32, i32, u32)>,
 }
@@ -84,6 +86,14 @@ impl<'a> Dictionaries<'a> {
             product_ids: &partition.products,
         }
     }
+}
+
+/// A chunk of flags.
+type BooleanArray = <BooleanType as PolarsDataType>::Array;
+
+/// The chunks of the ledger's flag.
+fn flags(ledger: &Ledger) -> Result<Vec<Option<&BooleanArray>>> {
+    Ok(ledger.column("flag")?.bool()?.downcast_iter().map(Some).collect())
 }
 
 /// Which lines are on a general sale.
@@ -128,6 +138,7 @@ impl<'a> Matcher<'a> {
             span_of_day,
             first_atoms: partition.first_atoms(),
             spans: partition.spans.len(),
+            flags: if ledger.has.flag { flags(ledger)? } else { Vec::new() },
             sales: Sales::None,
             logged,
         };
@@ -140,7 +151,7 @@ impl<'a> Matcher<'a> {
         let days = self.ledger.day_chunk(chunk)?;
         let from = block * BLOCK;
         let to = (from + BLOCK).min(days.len());
-        let mut found = BlockHits { chunk, ..BlockHits::default() };
+        let mut found = BlockHits::default();
         let (low, high) = self.ledger.blocks[chunk][block];
         if high < self.first_day || low > self.last_day {
             found.outside_windows = (to - from) as u64;
@@ -206,7 +217,7 @@ impl<'a> Matcher<'a> {
     fn is_offer(&self, hit: &Hit, day: i32, row: usize, discounts: &[&[f64]]) -> bool {
         match &self.partition.offer {
             OfferRule::None => false,
-            OfferRule::Discounts(_) => discount_sum(discounts, row) != 0.0,
+            OfferRule::Discounts(_) => discounts.iter().map(|column| column[row]).sum::<f64>() != 0.0,
             OfferRule::Target => self.arm[hit.customer as usize] == Arm::Target,
             OfferRule::Log(_) => self.logged.contains(&(hit.customer, day, hit.product)) || self.logged.contains(&(hit.customer, day, NONE)),
         }
@@ -224,8 +235,7 @@ impl<'a> Matcher<'a> {
     }
 
     fn flag(&self, chunk: usize, row: usize) -> bool {
-        let flags = self.ledger.column("flag").ok().and_then(|series| series.bool().ok());
-        flags.and_then(|flags| flags.downcast_iter().nth(chunk)).is_some_and(|array| array.value(row))
+        self.flags.get(chunk).copied().flatten().is_some_and(|flags| flags.value(row))
     }
 
     fn sales(&self) -> Result<Sales> {
@@ -234,7 +244,8 @@ impl<'a> Matcher<'a> {
             MarkdownRule::Flag => self.checked_flags().map(Sales::Flag),
             MarkdownRule::Calendar(by_product) => {
                 let integers = matches!(self.stores, Some(Keys::Integers(_)));
-                let key = |store: &String| if integers { store.trim().parse::<i64>().map_or(u64::MAX, |id| id as u64) } else { text_key(store) };
+                // A text that is no integer is no integer store: i64::MIN is the mark of a null and never a key.
+                let key = |store: &String| if integers { store.trim().parse::<i64>().unwrap_or(i64::MIN) as u64 } else { text_key(store) };
                 let days = |sales: &Vec<crate::cells::SaleDays>| sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect();
                 Ok(Sales::Calendar(by_product.iter().map(days).collect()))
             }

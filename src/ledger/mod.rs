@@ -3,15 +3,18 @@
 //! [`Ledger::from_frames`] selects the columns it was told to keep, reports *all* problems of the schema and the values at once, and keeps
 //! the columns as they came, without a copy wherever the types allow. Dictionaries are made by whoever needs them.
 
+mod amounts;
 mod assignment;
 mod columns;
 pub(crate) mod frames;
+mod lacking;
 mod lines;
 mod lookup;
 mod matching;
 mod products;
 mod scan;
 mod sums;
+mod visits;
 
 pub use assignment::AssignmentColumns;
 pub use columns::{Columns, NAMES};

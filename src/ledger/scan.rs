@@ -30,35 +30,42 @@ pub(crate) struct Numbers {
 
 /// Whether all values of a slice are exact, and their largest magnitude in ticks.
 fn look(values: &[f64]) -> Numbers {
-    let mut bad = [0_u64; 4];
-    let mut largest = [0.0_f64; 4];
-    let chunks = values.chunks_exact(4);
-    for (lane, value) in chunks.remainder().iter().enumerate() {
-        one(*value, &mut bad[lane], &mut largest[lane]);
-    }
+    const LANES: usize = 8;
+    let mut off = [0.0_f64; LANES];
+    let mut largest = [0.0_f64; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
     for chunk in chunks {
-        for lane in 0..4 {
-            one(chunk[lane], &mut bad[lane], &mut largest[lane]);
+        for lane in 0..LANES {
+            one(chunk[lane], &mut off[lane], &mut largest[lane]);
         }
     }
+    for (lane, value) in rest.iter().enumerate() {
+        one(*value, &mut off[lane], &mut largest[lane]);
+    }
     let largest = largest.iter().fold(0.0_f64, |m, v| m.max(*v));
-    Numbers { exact: bad.iter().sum::<u64>() == 0 && largest < LARGEST, largest }
+    // Sums, not maxima: a NaN or an infinity anywhere makes them NaN, and then nothing is exact.
+    let exact = off.iter().sum::<f64>() == 0.0 && largest < LARGEST;
+    Numbers { exact, largest }
 }
 
+/// Adds to `off` what a value is away from whole ticks beyond rounding: exactly 0 where it is exact.
 #[inline]
-fn one(value: f64, bad: &mut u64, largest: &mut f64) {
+fn one(value: f64, off: &mut f64, largest: &mut f64) {
     let ticks = value * TICKS;
-    let whole = (ticks + ROUND) - ROUND;
     let magnitude = ticks.abs();
-    // Written so that NaN and infinity count as bad.
-    *bad += u64::from(!((ticks - whole).abs() <= magnitude * SLACK));
+    let away = (ticks - ((ticks + ROUND) - ROUND)).abs() - magnitude * SLACK;
+    // `away` is at most 0 where the value is exact; a NaN fails the comparison and stays.
+    *off += if away <= 0.0 { 0.0 } else { away };
     *largest = if magnitude > *largest { magnitude } else { *largest };
 }
 
 /// A value in ticks.
 #[inline]
 pub(crate) fn ticks(value: f64) -> i64 {
-    (value * TICKS).round() as i64
+    // The same rounding as `one`, which found the value exact; beyond its reach the cast saturates.
+    let ticks = value * TICKS;
+    if ticks.abs() < LARGEST { ((ticks + ROUND) - ROUND) as i64 } else { ticks as i64 }
 }
 
 /// Looks at all chunks of a column; gives the problem of values that cannot be reckoned with.

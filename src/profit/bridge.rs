@@ -109,7 +109,7 @@ impl<'a> Books<'a> {
     }
 
     /// The lump sums a supplier (or all) pays.
-    fn lump_sums(&self, supplier: Option<&str>) -> f64 {
+    pub(super) fn lump_sums(&self, supplier: Option<&str>) -> f64 {
         let funding = self.promotion.funding.iter().filter(|f| !f.in_unit_cost && supplier.is_none_or(|s| f.supplier == s));
         funding.filter_map(crate::study::Funding::rate).map(|rate| if let FundingRate::Lump(amount) = rate { amount } else { 0.0 }).sum()
     }
@@ -183,8 +183,10 @@ impl<'a> Books<'a> {
 
     fn supplier(&self, index: usize) -> Vec<MoneyRow> {
         let supplier = &self.promotion.suppliers[index];
-        let own = |a: &Atom| a.class.supplier == u16::try_from(index).ok();
-        let margin = self.measure("supplier_margin");
+        let index = u16::try_from(index).ok();
+        let own = |a: &Atom| a.class.supplier == index;
+        // The measure has a term for each supplier whose margin per unit is known.
+        let margin = self.measure("supplier_margin").filter(|m| m.terms().iter().any(|t| t.supplier == index));
         let part = |which: &dyn Fn(&Atom) -> bool| match margin {
             Some(margin) => Known::Value(self.money(self.change(Some(margin), which))),
             None => Known::Missing(Reason::NoSupplierMargin),

@@ -57,6 +57,44 @@ pub enum GoalThreshold {
 }
 
 impl Goal {
+    /// An effect on a measure that is to reach `threshold` times the counterfactual mean: 0.1 for +10 %.
+    ///
+    /// ```
+    /// use promolift::study::Goal;
+    /// let goal = Goal::relative("sell a tenth more", "total", "net_sales", 0.1);
+    /// assert_eq!(goal.relative, Some(0.1));
+    /// ```
+    #[must_use]
+    pub fn relative(name: impl Into<String>, effect: impl Into<String>, measure: impl Into<String>, threshold: f64) -> Self {
+        Self { relative: Some(threshold), ..Self::of_effect(name, effect, measure) }
+    }
+
+    /// An effect on a measure that is to reach `threshold` per target customer.
+    #[must_use]
+    pub fn per_customer(name: impl Into<String>, effect: impl Into<String>, measure: impl Into<String>, threshold: f64) -> Self {
+        Self { per_customer: Some(threshold), ..Self::of_effect(name, effect, measure) }
+    }
+
+    /// An effect on a measure that is to reach `threshold` over all target customers.
+    #[must_use]
+    pub fn total(name: impl Into<String>, effect: impl Into<String>, measure: impl Into<String>, threshold: f64) -> Self {
+        Self { total: Some(threshold), ..Self::of_effect(name, effect, measure) }
+    }
+
+    /// A row of the retailer's bridge that is to reach `threshold` over all target customers.
+    #[must_use]
+    pub fn row(name: impl Into<String>, row: impl Into<String>, threshold: f64) -> Self {
+        Self { row: Some(row.into()), total: Some(threshold), ..Self::named(name) }
+    }
+
+    fn of_effect(name: impl Into<String>, effect: impl Into<String>, measure: impl Into<String>) -> Self {
+        Self { effect: Some(effect.into()), measure: Some(measure.into()), ..Self::named(name) }
+    }
+
+    fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), effect: None, measure: None, row: None, relative: None, per_customer: None, total: None }
+    }
+
     /// What it speaks of, `None` when the keys contradict each other.
     #[must_use]
     pub fn subject(&self) -> Option<GoalSubject<'_>> {

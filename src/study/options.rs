@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 
-/// The estimators by name; METHOD and [`crate::estimate`] say what each computes.
+/// The estimators by name; [`crate::estimate`] says what each computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -177,8 +177,7 @@ impl Options {
             let problem = at("covariance", Fault::Unsupported, "clustered covariance is not supported by this version");
             problems.push(problem.value(format!("{:?}", self.covariance)).remedy("Use default, HC2 or HC3"));
         }
-        let heteroskedastic = matches!(self.covariance, CovarianceRule::Hc2 | CovarianceRule::Hc3);
-        if heteroskedastic && matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::DifferenceInDifferences) && self.covariance == CovarianceRule::Hc3 {
+        if self.covariance == CovarianceRule::Hc3 && matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::DifferenceInDifferences) {
             let problem = at("covariance", Fault::Contradiction, "HC3 is for estimators with covariates");
             problems.push(problem.value(self.estimator).remedy("Use default (Welch, which is HC2 here)"));
         }

@@ -234,6 +234,18 @@ impl Promotion {
                     .remedy(format!("It starts on {}; leave `announced` out if nothing was announced", self.start)),
             );
         }
+        let before = self.announced.map_or(0, |announced| i64::from(self.start.epoch()) - i64::from(announced.epoch()));
+        if let Some(announced) = self.announced.filter(|_| before > i64::from(LONGEST_WINDOW)) {
+            problems.push(
+                at("announced", Fault::OutOfRange, "it is announced too long before it starts")
+                    .value(announced)
+                    .remedy(format!("It starts on {} and may be announced at most {LONGEST_WINDOW} days before; mend `announced` or `start`", self.start)),
+            );
+        }
+        self.check_calendar(problems);
+    }
+
+    fn check_calendar(&self, problems: &mut Problems) {
         if let Some(Markdown::Calendar(sales)) = &self.markdown {
             for (row, sale) in sales.iter().enumerate() {
                 if sale.span().is_none() {
@@ -268,6 +280,19 @@ impl Promotion {
                     at("offer_lines", Fault::Contradiction, "offer_lines = \"log\" needs a redemption log").remedy("Give redemptions_file (or redemptions)"),
                 );
             }
+            _ => {}
+        }
+        if self.redemptions.is_some() && self.offer_lines() != OfferLines::Log {
+            problems.push(
+                at("redemptions", Fault::Contradiction, "a redemption log is given, but the offer lines are not looked for in it")
+                    .remedy("Set offer_lines = \"log\", or leave the log out"),
+            );
+        }
+        self.check_unknown_offer(problems);
+    }
+
+    fn check_unknown_offer(&self, problems: &mut Problems) {
+        match self.offer_lines() {
             OfferLines::Unknown => {
                 if self.costs.per_redemption > 0.0 {
                     let problem = at("costs.per_redemption", Fault::OfferLinesUnknown, "a cost per redemption needs the redemptions, which are unknown");

@@ -44,6 +44,40 @@ pub struct Discount {
     pub offer: bool,
 }
 
+impl Discount {
+    /// A discount of the offer that the retailer pays, already taken off `net_sales`.
+    ///
+    /// ```
+    /// use promolift::study::{Discount, Payer};
+    /// let coupon = Discount::by_supplier("coupon").in_net_sales();
+    /// assert!(coupon.paid_by == Payer::Supplier && coupon.in_net_sales && coupon.offer);
+    /// ```
+    #[must_use]
+    pub fn by_retailer(column: impl Into<String>) -> Self {
+        Self { column: column.into(), paid_by: Payer::Retailer, in_net_sales: false, offer: true }
+    }
+
+    /// A discount of the offer that the supplier pays, already taken off `net_sales`.
+    #[must_use]
+    pub fn by_supplier(column: impl Into<String>) -> Self {
+        Self { paid_by: Payer::Supplier, ..Self::by_retailer(column) }
+    }
+
+    /// The same, not yet taken off `net_sales`.
+    #[must_use]
+    pub fn in_net_sales(mut self) -> Self {
+        self.in_net_sales = true;
+        self
+    }
+
+    /// The same, not of this offer.
+    #[must_use]
+    pub fn not_the_offer(mut self) -> Self {
+        self.offer = false;
+        self
+    }
+}
+
 const fn yes() -> bool {
     true
 }
@@ -68,6 +102,25 @@ pub struct Sale {
 }
 
 impl Sale {
+    /// A product on sale in every store.
+    #[must_use]
+    pub fn of_product(product: impl Into<String>, start: Day, end: Day) -> Self {
+        Self { product: Some(product.into()), category: None, start, end, store: None }
+    }
+
+    /// A category on sale in every store.
+    #[must_use]
+    pub fn of_category(category: impl Into<String>, start: Day, end: Day) -> Self {
+        Self { product: None, category: Some(category.into()), start, end, store: None }
+    }
+
+    /// The same in one store only.
+    #[must_use]
+    pub fn in_store(mut self, store: impl Into<String>) -> Self {
+        self.store = Some(store.into());
+        self
+    }
+
     /// Its days, `None` when it ends before it starts.
     #[must_use]
     pub fn span(&self) -> Option<DaySpan> {
@@ -138,6 +191,14 @@ pub struct Supplier {
     pub fixed_cost: f64,
 }
 
+impl Supplier {
+    /// A supplier whose margin per unit is in the product table, without a fixed cost.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), margin_per_unit: None, fixed_cost: 0.0 }
+    }
+}
+
 /// The kind of a funding term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,6 +248,33 @@ pub enum FundingRate {
 }
 
 impl Funding {
+    /// Money per unit sold on offer lines, billed by the scanned lines.
+    ///
+    /// ```
+    /// use promolift::study::{Funding, FundingRate};
+    /// assert_eq!(Funding::per_unit("Danone", 0.2).rate(), Some(FundingRate::PerUnit(0.2)));
+    /// ```
+    #[must_use]
+    pub fn per_unit(supplier: impl Into<String>, money: f64) -> Self {
+        Self { per_unit: Some(money), ..Self::of_kind(supplier, FundingKind::ScanBack) }
+    }
+
+    /// A share of the retailer-paid offer discount on offer lines, billed by the scanned lines.
+    #[must_use]
+    pub fn share_of_discount(supplier: impl Into<String>, share: f64) -> Self {
+        Self { share_of_discount: Some(share), ..Self::of_kind(supplier, FundingKind::ScanBack) }
+    }
+
+    /// One fixed amount.
+    #[must_use]
+    pub fn lump_sum(supplier: impl Into<String>, amount: f64) -> Self {
+        Self { amount: Some(amount), ..Self::of_kind(supplier, FundingKind::LumpSum) }
+    }
+
+    fn of_kind(supplier: impl Into<String>, kind: FundingKind) -> Self {
+        Self { supplier: supplier.into(), kind, per_unit: None, share_of_discount: None, amount: None, in_unit_cost: false }
+    }
+
     /// How it is reckoned, `None` when the keys do not fit the kind.
     #[must_use]
     pub fn rate(&self) -> Option<FundingRate> {

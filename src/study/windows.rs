@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Day, DaySpan, Promotion};
+use super::{DaySpan, Promotion};
 use crate::error::{Fault, Input, Problem, Result};
 
 /// A period of the study.
@@ -135,12 +135,5 @@ impl Windows {
         let span = self.span(Period::Baseline)?;
         let second = span.first.plus(i64::from(span.days() / 2));
         Some((DaySpan::new(span.first, second.plus(-1))?, DaySpan::new(second, span.last)?))
-    }
-
-    /// The first and last day of all windows.
-    #[must_use]
-    pub fn reach(&self) -> Option<(Day, Day)> {
-        let spans = || self.0.iter().filter_map(|w| w.covered);
-        Some((spans().map(|s| s.first).min()?, spans().map(|s| s.last).max()?))
     }
 }

@@ -913,13 +913,13 @@ fn odd_frame() -> impl Strategy<Value = [Odd; 5]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn odd_frames_are_measured_or_refused_and_never_panic(
         [customer, date, product, quantity, money] in odd_frame(),
         [products, costs, ..] in odd_frame(),
-        arms in proptest::collection::vec(any::<bool>(), prop_oneof![0..5_usize, 12..30_usize]),
+        arms in prop_oneof![1 => proptest::collection::vec(any::<bool>(), 0..5), 4 => proptest::collection::vec(any::<bool>(), 8..24)],
         (estimator, baseline_days, post_days) in (0..5_usize, 0..70_u32, 0..70_u32),
         terms in any::<u8>(),
     ) {
@@ -948,8 +948,8 @@ proptest! {
             (shop.promotion.money.vat_column, shop.promotion.money.includes_vat) = (Some("rate".into()), vec!["net_sales".into()]);
         }
         match shop.measure() {
-            Ok(measurement) => { eprintln!("MEASURED"); assert_sound(&measurement) }
-            Err(error) => { eprintln!("ERR {:?}", error.problems().first().map(|p| p.fault)); assert!(!error.to_string().is_empty()) }
+            Ok(measurement) => assert_sound(&measurement),
+            Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
 }

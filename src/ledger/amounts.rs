@@ -1,0 +1,183 @@
+//! The value of an amount on a line.
+
+use super::frames::texts as column_texts;
+use super::matching::Hit;
+use super::{Ledger, lines::number_hint};
+use crate::cells::{AmountSource, AmountSpec, Partition};
+use crate::error::{Error, Fault, Input, Problem, Result};
+use crate::study::Where;
+
+/// How the value of an amount on a line is found.
+pub(super) struct AmountPlan<'a> {
+    pub(super) source: &'a AmountSource,
+    /// Every value of the column is exact, so that sums are.
+    pub(super) exact: bool,
+    /// Product mask of a condition on a product column.
+    mask: Option<Vec<bool>>,
+    /// Whether VAT is taken out line by line.
+    pub(super) ex_vat: bool,
+    /// VAT rate by product, NaN where unknown.
+    pub(super) vat: Vec<f64>,
+}
+
+impl<'a> AmountPlan<'a> {
+    pub(super) fn new(ledger: &Ledger, partition: &Partition, amount: &'a AmountSpec) -> Result<Self> {
+        let source = &amount.source;
+        let kept = |column: &str| {
+            ledger.number(column).ok_or_else(|| {
+                let remedy = format!("{}Keep it when the ledger is made: `promotion.columns()` names all that a promotion needs", number_hint(ledger, column));
+                let problem = Problem::new(Input::Transactions, Fault::MissingColumn, "the ledger did not keep this column").column(column);
+                Error::from(problem.remedy(remedy))
+            })
+        };
+        let (exact, mask, ex_vat) = match source {
+            AmountSource::Column { column, ex_vat, condition } => {
+                let mask = condition.as_ref().map(|c| mask(ledger, partition, c)).transpose()?.flatten();
+                (kept(column)?.exact && !ex_vat, mask, *ex_vat)
+            }
+            AmountSource::Cost { otherwise, ex_vat, .. } => {
+                for (column, _) in otherwise.iter().flatten() {
+                    kept(column)?;
+                }
+                (false, None, !ex_vat.is_empty())
+            }
+            AmountSource::PerUnit { .. } => (false, None, false),
+        };
+        let vat = if ex_vat && ledger.products.has("vat") { by_product(partition, &ledger.products.numbers("vat")?) } else { Vec::new() };
+        Ok(Self { source, exact, mask, ex_vat, vat })
+    }
+
+    /// What a chunk offers for this amount.
+    pub(super) fn values<'s>(&'s self, ledger: &'s Ledger, chunk: usize) -> Result<Values<'s>> {
+        let number = |name: &str| ledger.number_chunk(name, chunk);
+        let line = |there: bool, name: &str| if there { number(name).map(Some) } else { Ok(None) };
+        let vat = || Ok::<_, Error>(LineOrProduct { line: line(ledger.has.vat, "vat")?, product: &self.vat });
+        match self.source {
+            AmountSource::Column { column, ex_vat, condition } => {
+                let values = number(column)?;
+                let base = if *ex_vat { Base::ExVat { values, vat: vat()? } } else { Base::Plain(values) };
+                let mask = match (condition, &self.mask) {
+                    (None, _) => Mask::All,
+                    (Some(_), Some(mask)) => Mask::Products(mask),
+                    (Some(condition), None) => Mask::Rows(text_mask(ledger, condition, chunk)?),
+                };
+                Ok(Values { base, mask })
+            }
+            AmountSource::Cost { unit_cost, otherwise, ex_vat } => {
+                let terms = |terms: &'s Vec<(String, f64)>| {
+                    terms.iter().map(|(name, factor)| Ok(Term { factor: *factor, values: number(name)?, ex_vat: ex_vat.contains(name) })).collect::<Result<Vec<_>>>()
+                };
+                let cost = LineOrProduct { line: line(ledger.has.unit_cost, "unit_cost")?, product: unit_cost };
+                let otherwise = otherwise.as_ref().map(terms).transpose()?;
+                Ok(Values { base: Base::Cost { quantity: number("quantity")?, cost, otherwise, vat: vat()? }, mask: Mask::All })
+            }
+            AmountSource::PerUnit { value } => Ok(Values { base: Base::PerUnit { quantity: number("quantity")?, value }, mask: Mask::All }),
+        }
+    }
+
+    /// Whether values are made rather than read, so that their exactness is only known once they are.
+    pub(super) fn made(&self) -> bool {
+        matches!(self.source, AmountSource::Cost { .. } | AmountSource::PerUnit { .. })
+    }
+}
+
+/// The rows of a chunk whose text meets a condition.
+fn text_mask(ledger: &Ledger, condition: &Where, chunk: usize) -> Result<Vec<bool>> {
+    let texts = column_texts(&ledger.column(&format!("text:{}", condition.column))?.clone().into())?;
+    let array = texts.downcast_iter().nth(chunk);
+    Ok(array.map(|array| array.iter().map(|t| t.is_some_and(|t| condition.values.iter().any(|v| v == t))).collect()).unwrap_or_default())
+}
+
+/// The products that meet a condition on a product column; `None` where the column is one of the lines.
+fn mask(ledger: &Ledger, partition: &Partition, condition: &Where) -> Result<Option<Vec<bool>>> {
+    if ledger.texts.contains(&condition.column) && !ledger.products.has(&condition.column) {
+        return Ok(None);
+    }
+    let texts = ledger.products.texts(&condition.column)?;
+    let meets = |index: usize| texts.get(index).and_then(Option::as_ref).is_some_and(|t| condition.values.contains(t));
+    Ok(Some((0..partition.products.len()).map(meets).collect()))
+}
+
+/// Values of the product table by product of the partition, NaN where unknown.
+pub(crate) fn by_product(partition: &Partition, values: &[Option<f64>]) -> Vec<f64> {
+    (0..partition.products.len()).map(|index| values.get(index).copied().flatten().unwrap_or(f64::NAN)).collect()
+}
+
+/// A number of the line, else of its product; NaN where neither is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineOrProduct<'c> {
+    pub(super) line: Option<&'c [f64]>,
+    pub(super) product: &'c [f64],
+}
+
+impl LineOrProduct<'_> {
+    #[inline]
+    pub(super) fn at(&self, hit: &Hit) -> f64 {
+        let of_line = self.line.map_or(f64::NAN, |values| values[hit.row as usize]);
+        if of_line.is_nan() { self.product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line }
+    }
+}
+
+/// What a chunk offers for one amount.
+pub(super) struct Values<'c> {
+    base: Base<'c>,
+    mask: Mask<'c>,
+}
+
+enum Base<'c> {
+    Plain(&'c [f64]),
+    ExVat { values: &'c [f64], vat: LineOrProduct<'c> },
+    Cost { quantity: &'c [f64], cost: LineOrProduct<'c>, otherwise: Option<Vec<Term<'c>>>, vat: LineOrProduct<'c> },
+    PerUnit { quantity: &'c [f64], value: &'c [f64] },
+}
+
+/// Which lines count.
+enum Mask<'c> {
+    All,
+    Products(&'c [bool]),
+    Rows(Vec<bool>),
+}
+
+/// `factor x column`, with VAT taken out or not.
+struct Term<'c> {
+    factor: f64,
+    values: &'c [f64],
+    ex_vat: bool,
+}
+
+impl Values<'_> {
+    /// The value on a line.
+    #[inline]
+    pub(super) fn at(&self, hit: &Hit) -> f64 {
+        let row = hit.row as usize;
+        let counts = match &self.mask {
+            Mask::All => true,
+            Mask::Products(mask) => mask.get(hit.product as usize).copied().unwrap_or(false),
+            Mask::Rows(mask) => mask[row],
+        };
+        match (&self.base, counts) {
+            (_, false) => 0.0,
+            (Base::Plain(values), true) => values[row],
+            (base, true) => base.made(hit, row),
+        }
+    }
+}
+
+impl Base<'_> {
+    fn made(&self, hit: &Hit, row: usize) -> f64 {
+        match self {
+            Self::Plain(values) => values[row],
+            // A rate that is not known or not a rate is an error once all lines are counted.
+            Self::ExVat { values, vat } => values[row] / (1.0 + vat.at(hit)),
+            Self::Cost { quantity, cost, otherwise, vat } => {
+                let cost = cost.at(hit);
+                if !cost.is_nan() {
+                    return cost * quantity[row];
+                }
+                let term = |term: &Term<'_>| term.factor * term.values[row] / if term.ex_vat { 1.0 + vat.at(hit) } else { 1.0 };
+                otherwise.as_ref().map_or(f64::NAN, |terms| terms.iter().map(term).sum())
+            }
+            Self::PerUnit { quantity, value } => quantity[row] * value.get(hit.product as usize).copied().unwrap_or(0.0),
+        }
+    }
+}
