@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Fault, Input, Problem, Result};
+use crate::error::{Fault, Input, Problem, Problems, Result};
 use crate::study::{Assignment, DaySpan, Ids, Period, Where};
 
 /// The role of a product in the offer.
@@ -146,30 +146,70 @@ pub struct SaleDays {
     pub store: Option<String>,
 }
 
-/// How every line falls into exactly one atom.
+/// How every line falls into exactly one atom. [`Study::plan`](crate::study::Study::plan) makes it: at most 256 classes and 8 spans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition {
-    /// Products with a class of their own, listed ones first.
-    pub products: Ids,
-    /// How many of them the product table lists.
-    pub listed: usize,
-    /// The class of each, an index into `classes`.
-    pub class_of_product: Vec<u8>,
-    /// Which have no category.
-    pub without_category: Vec<bool>,
-    /// The classes; the first is that of unlisted products: other, no supplier.
-    pub classes: Vec<ProductClass>,
-    /// The declared suppliers that classes refer to.
-    pub suppliers: Vec<String>,
-    /// The spans, in the order of time, not overlapping.
-    pub spans: Vec<Span>,
-    /// Offer lines.
-    pub offer: OfferRule,
-    /// General sales.
-    pub markdown: MarkdownRule,
+    pub(crate) products: Ids,
+    /// How many products the product table lists.
+    pub(crate) listed: usize,
+    pub(crate) class_of_product: Vec<u8>,
+    /// Which products have no category.
+    pub(crate) without_category: Vec<bool>,
+    pub(crate) classes: Vec<ProductClass>,
+    pub(crate) suppliers: Vec<String>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) offer: OfferRule,
+    pub(crate) markdown: MarkdownRule,
 }
 
 impl Partition {
+    /// Products with a class of their own, listed ones first; all others are in the first class.
+    #[must_use]
+    pub const fn products(&self) -> &Ids {
+        &self.products
+    }
+
+    /// The class of each product, an index into [`Partition::classes`].
+    #[must_use]
+    pub fn class_of_product(&self) -> &[u8] {
+        &self.class_of_product
+    }
+
+    /// The classes; the first is that of unlisted products: other, no supplier.
+    #[must_use]
+    pub fn classes(&self) -> &[ProductClass] {
+        &self.classes
+    }
+
+    /// The declared suppliers that classes refer to.
+    #[must_use]
+    pub fn suppliers(&self) -> &[String] {
+        &self.suppliers
+    }
+
+    /// The spans, in the order of time, not overlapping.
+    #[must_use]
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// How offer lines are told apart.
+    #[must_use]
+    pub const fn offer(&self) -> &OfferRule {
+        &self.offer
+    }
+
+    /// How lines on a general sale are told apart.
+    #[must_use]
+    pub const fn markdown(&self) -> &MarkdownRule {
+        &self.markdown
+    }
+
+    /// Values of the product table by product of the partition, NaN where unknown.
+    pub(crate) fn by_product(&self, values: &[Option<f64>]) -> Vec<f64> {
+        (0..self.products.len()).map(|index| values.get(index).copied().flatten().unwrap_or(f64::NAN)).collect()
+    }
+
     /// The atoms in the order of the cell table: class, span, marked down, offer.
     #[must_use]
     pub fn atoms(&self) -> Vec<Atom> {
@@ -226,6 +266,27 @@ pub struct AmountSpec {
     pub name: String,
     /// Where it comes from.
     pub source: AmountSource,
+}
+
+impl AmountSpec {
+    /// What a line lacks where the amount is not known of it, `None` where it is always known.
+    pub(crate) fn lack(&self) -> Option<Lack> {
+        match &self.source {
+            AmountSource::Cost { otherwise: None, .. } => Some(Lack::Cost),
+            AmountSource::Column { ex_vat: true, .. } => Some(Lack::Vat),
+            AmountSource::Cost { ex_vat, .. } if !ex_vat.is_empty() => Some(Lack::Vat),
+            _ => None,
+        }
+    }
+}
+
+/// What a line can lack for an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// A unit cost, where no margin rate is given.
+    Cost,
+    /// A VAT rate.
+    Vat,
 }
 
 /// Where an amount comes from.
@@ -363,6 +424,51 @@ impl CellTable {
         sum
     }
 
+    /// Checks that the table is the answer to what was asked: the atoms and amounts of the plan, one finite value a customer in every column.
+    ///
+    /// # Errors
+    /// An input error that lists every part of the table that is missing, too short, too long or not finite.
+    pub fn validate(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<()> {
+        let mut problems = Problems::default();
+        let n = assignment.len();
+        let mut differs = |what: &str, same: bool| {
+            if !same {
+                let problem = Problem::new(Input::Cells, Fault::Contradiction, format!("the {what} of the cells are not those of the plan"));
+                problems.push(problem.column(what).remedy("Make the cells of the partition, assignment and amounts that the source is handed"));
+            }
+        };
+        differs("customers", self.customers == n);
+        differs("atoms", self.atoms == partition.atoms());
+        differs("spans", self.spans == partition.spans);
+        differs("amounts", self.amounts.iter().eq(amounts.iter().map(|a| &a.name)));
+        differs("columns", self.columns.len() == partition.atoms().len() * amounts.len());
+        differs("redemptions", self.redemptions.is_some() == (partition.offer != OfferRule::None));
+        for (name, length) in self.lengths() {
+            if length != n {
+                let problem = Problem::new(Input::Cells, Fault::Contradiction, format!("{length} values for {n} customers")).column(name);
+                problems.push(problem.remedy("Give one value a customer, in the order of the assignment"));
+            }
+        }
+        let baskets = self.baskets.iter().map(|cell| &cell.baskets);
+        if let Some(value) = self.columns.iter().chain(baskets).flatten().find(|v| !v.is_finite()) {
+            let problem = Problem::new(Input::Cells, Fault::NotFinite, "a cell is NaN or infinite").value(value);
+            problems.push(problem.remedy("Check the amounts of the lines, and how they are summed"));
+        }
+        problems.finish()
+    }
+
+    /// The name and length of everything that has one value a customer.
+    fn lengths(&self) -> Vec<(String, usize)> {
+        let width = self.amounts.len().max(1);
+        let mut lengths: Vec<_> = self.columns.iter().enumerate().map(|(i, c)| (format!("atom {}, amount {}", i / width, i % width), c.len())).collect();
+        lengths.extend(self.baskets.iter().map(|b| (format!("baskets:{}.{}", b.role.map_or("any", Role::name), b.period), b.baskets.len())));
+        lengths.push(("seen".to_owned(), self.seen.len()));
+        lengths.extend(self.redemptions.iter().map(|r| ("redemptions".to_owned(), r.len())));
+        let on_sale = self.facts.baseline_on_sale.iter().flatten().flat_map(|(_, amounts)| amounts);
+        lengths.extend(on_sale.map(|column| ("baseline_on_sale".to_owned(), column.len())));
+        lengths
+    }
+
     /// Adds the cells of another part of the same ledger: same partition, assignment and amounts, disjoint lines, and no basket in both.
     ///
     /// # Errors
@@ -447,6 +553,8 @@ pub struct Catalogue<'a> {
     pub line_cost: bool,
     /// Whether lines carry a VAT rate.
     pub line_vat: bool,
+    /// Whether lines carry a store.
+    pub store: bool,
     /// Whether lines carry the sale flag.
     pub flag: bool,
     /// Whether baskets can be counted (a basket column, or the customer's day and store).

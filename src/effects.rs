@@ -193,11 +193,7 @@ impl<'a> Grid<'a> {
     fn values(&self, index: usize) -> &'a [f64] {
         let amounts = self.table.amounts.len();
         let sums = self.atoms.len() * amounts;
-        if index < sums {
-            self.table.column(self.atoms[index / amounts], index % amounts)
-        } else {
-            &self.table.baskets[self.baskets[index - sums]].baskets
-        }
+        if index < sums { self.table.column(self.atoms[index / amounts], index % amounts) } else { &self.table.baskets[self.baskets[index - sums]].baskets }
     }
 
     /// The baseline of each outcome: that of its product class, given to the atom off the offer lines; a part on general sale has each product's

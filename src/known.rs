@@ -92,6 +92,12 @@ pub enum Reason {
     OfferLinesUnknown,
     /// Nobody redeemed the offer.
     NoRedemptions,
+    /// Redemptions are counted, but no unit lies on offer lines.
+    RedemptionsWithoutUnits,
+    /// Offer lines are those of the target by declaration, so that the control has none.
+    OfferLinesOfTarget,
+    /// No assigned customer bought anything in any window.
+    NothingBought,
     /// The outcome does not vary, so that no interval can be made.
     ZeroVariance,
     /// The denominator is not above zero.
@@ -140,6 +146,9 @@ impl Reason {
             Self::NotAdditive => "the measure is not a sum over lines",
             Self::OfferLinesUnknown => "where the offer is redeemed cannot be told",
             Self::NoRedemptions => "nobody redeemed the offer",
+            Self::RedemptionsWithoutUnits => "redemptions are counted, but no unit lies on offer lines",
+            Self::OfferLinesOfTarget => "offer lines are those of the target by declaration, so that the control has none",
+            Self::NothingBought => "no assigned customer bought anything",
             Self::ZeroVariance => "the outcome does not vary",
             Self::DenominatorNotPositive => "the denominator is not above zero",
             Self::DenominatorZero => "the denominator is zero",

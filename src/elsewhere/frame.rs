@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 use polars::prelude::{DataFrame, IntoLazy};
 
 use super::Warehouse;
-use crate::cells::{AmountSpec, BasketCell, Catalogue, CellSource, CellTable, Facts, OfferRule, Partition, Role};
+use crate::cells::{AmountSpec, BasketCell, Catalogue, CellSource, CellTable, Facts, Lack, OfferRule, Partition, Role};
 use crate::error::{Fault, Input, Problem, Problems, Result};
 use crate::ledger::{IdColumn, collect, column, null_problem, numbers};
 use crate::study::{Assignment, Ids, Period};
@@ -84,6 +84,9 @@ impl CellSource for CellFrame {
                 baskets.push(BasketCell { role, period, baskets: values });
             }
         }
+        for amount in amounts {
+            problems.take(self.lacking(amount, &place))?;
+        }
         let seen = self.seen(partition, &place, &mut problems)?;
         let redemptions = match &partition.offer {
             OfferRule::None => None,
@@ -125,6 +128,23 @@ impl CellFrame {
             return Err(problem.remedy("Check the sums").into());
         }
         Ok(place.iter().map(|row| row.map_or(0.0, |row| values[row])).collect())
+    }
+
+    /// Lines of which an amount is not known are a problem, as they are in a ledger: their sum would pass over them.
+    fn lacking(&self, amount: &AmountSpec, place: &[Option<usize>]) -> Result<()> {
+        let Some(lack) = amount.lack() else { return Ok(()) };
+        let name = format!("missing:{}", amount.name);
+        let lines = self.values(&name, place)?.iter().sum::<f64>();
+        if !(lines > 0.0) {
+            return Ok(());
+        }
+        let (fault, text, remedy) = match lack {
+            Lack::Cost => {
+                (Fault::NoCost, "lines have no unit cost, and no margin rate is given", "Fill the unit cost, or give [margin] rate for the lines without one")
+            }
+            Lack::Vat => (Fault::Null, "lines have no VAT rate", "List every product sold with its rate, 0 where there is no VAT, or give one vat_rate"),
+        };
+        Err(Problem::new(Input::Cells, fault, text).column(name).count(lines as usize).remedy(remedy).into())
     }
 
     fn seen(&self, partition: &Partition, place: &[Option<usize>], problems: &mut Problems) -> Result<Vec<u32>> {

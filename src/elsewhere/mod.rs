@@ -9,11 +9,14 @@
 //! # let year: promolift::study::DaySpan = todo!();
 //! use promolift::elsewhere::Warehouse;
 //!
-//! let warehouse = Warehouse::new(products, year, &study.promotion.columns())?.with_column("basket");
+//! let warehouse = Warehouse::new(products, year, &study.promotion.columns())?.with_basket();
 //! let plan = warehouse.sql(&study)?;                 // run plan.text there, with plan.tables uploaded
 //! let result = study.measure(&warehouse.cells(answer)?)?;
 //! # Ok(()) }
 //! ```
+//!
+//! The SQL is written for `DuckDB` and PostgreSQL. A `day` with a time counts as its day, in the time zone of the session where it has one. PostgreSQL
+//! cuts names at 63 bytes: suppliers with long names need short ones there.
 //!
 //! What only the lines can tell is absent then, with its reason: counts of lines outside the windows, the share of product-days on sale.
 
@@ -26,7 +29,7 @@ pub use sql::{SqlPlan, SqlTable};
 use polars::prelude::IntoLazy;
 
 use crate::cells::Catalogue;
-use crate::error::Result;
+use crate::error::{Fault, Input, Problem, Result};
 use crate::ledger::{Columns, ProductTable};
 use crate::study::DaySpan;
 
@@ -37,17 +40,23 @@ pub struct Warehouse {
     days: DaySpan,
     columns: Columns,
     numbers: Vec<String>,
-    optional: Vec<String>,
+    basket: bool,
+    store: bool,
+    unit_cost: bool,
     lines: String,
-    assignments: String,
 }
 
 impl Warehouse {
-    /// A warehouse whose lines cover `days`, with the columns that `columns` names; its tables are called `transactions` and `assignments`.
+    /// A warehouse whose lines cover `days`, with the columns that `columns` names; the table of lines is called `transactions`.
     ///
     /// # Errors
-    /// As the product table's: a missing or null `product`, two categories for one product.
+    /// As the product table's: a missing or null `product`, two categories for one product. Measures made of expressions, which are not SQL.
     pub fn new(products: impl IntoLazy, days: DaySpan, columns: &Columns) -> Result<Self> {
+        if let Some((name, _)) = columns.expressions().first() {
+            let problem = Problem::new(Input::Transactions, Fault::Unsupported, "a measure made of an expression cannot be summed elsewhere").column(name);
+            let problem = problem.count(columns.expressions().len());
+            return Err(problem.remedy("Make it a column of the lines there, and declare it among the promotion's measures").into());
+        }
         let kept = columns.discounts().iter().chain(columns.numbers()).cloned();
         let numbers = ["quantity", "net_sales"].into_iter().map(str::to_owned).chain(kept).collect();
         Ok(Self {
@@ -55,29 +64,39 @@ impl Warehouse {
             days,
             columns: columns.clone(),
             numbers,
-            optional: Vec::new(),
+            basket: false,
+            store: false,
+            unit_cost: false,
             lines: "transactions".into(),
-            assignments: "assignments".into(),
         })
     }
 
-    /// Says that the lines have an optional column: `basket`, `store` or `unit_cost`.
+    /// Says that the lines have a `basket`.
     #[must_use]
-    pub fn with_column(mut self, name: &str) -> Self {
-        self.optional.push(name.to_owned());
+    pub fn with_basket(mut self) -> Self {
+        self.basket = true;
         self
     }
 
-    /// Names the tables of lines and of assignments.
+    /// Says that the lines have a `store`.
     #[must_use]
-    pub fn with_tables(mut self, lines: impl Into<String>, assignments: impl Into<String>) -> Self {
-        self.lines = lines.into();
-        self.assignments = assignments.into();
+    pub fn with_store(mut self) -> Self {
+        self.store = true;
         self
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.optional.iter().any(|o| o == name)
+    /// Says that the lines have a `unit_cost`.
+    #[must_use]
+    pub fn with_unit_cost(mut self) -> Self {
+        self.unit_cost = true;
+        self
+    }
+
+    /// Names the table of lines, as the SQL text is to write it: with its schema, quoted where that is needed.
+    #[must_use]
+    pub fn with_lines(mut self, table: impl Into<String>) -> Self {
+        self.lines = table.into();
+        self
     }
 
     fn catalogue(&self) -> Catalogue<'_> {
@@ -87,8 +106,9 @@ impl Warehouse {
             numbers: self.numbers.iter().map(String::as_str).collect(),
             texts: self.columns.texts().iter().map(String::as_str).collect(),
             user_measures: &[],
-            line_cost: self.has("unit_cost"),
+            line_cost: self.unit_cost,
             line_vat: false,
+            store: self.store,
             flag: self.columns.flag_column().is_some(),
             baskets: true,
         }

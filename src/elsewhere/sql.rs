@@ -8,13 +8,13 @@ use super::Warehouse;
 use crate::cells::{AmountSource, AmountSpec, Atom, MarkdownRule, OfferRule, Partition, Role, Span};
 use crate::error::Result;
 use crate::measure::Plan;
-use crate::study::{Day, Ids, Period, Study, Where};
+use crate::study::{Arm, Day, Ids, Period, Study, Where};
 
 /// The SQL text that makes the cells of a study, and the small tables it refers to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SqlPlan {
-    /// One `WITH ... SELECT` statement: one row a customer, a column an atom and amount. Standard SQL, run in tests by DuckDB.
+    /// One `WITH ... SELECT` statement for `DuckDB` or PostgreSQL: one row a customer, a column an atom and amount.
     pub text: String,
     /// Tables to upload first.
     pub tables: Vec<SqlTable>,
@@ -37,7 +37,8 @@ impl Warehouse {
     pub fn sql(&self, study: &Study) -> Result<SqlPlan> {
         let plan = study.plan(&self.catalogue())?;
         let writer = Writer { warehouse: self, study, plan: &plan };
-        let mut tables = vec![SqlTable { name: "promolift_products", frame: writer.products()? }];
+        let mut tables =
+            vec![SqlTable { name: "promolift_products", frame: writer.products()? }, SqlTable { name: "promolift_assignments", frame: writer.assignments()? }];
         if let MarkdownRule::Calendar(_) = plan.partition.markdown {
             tables.push(SqlTable { name: "promolift_sales", frame: writer.sales()? });
         }
@@ -74,21 +75,25 @@ impl Writer<'_> {
         format!("t.{}", identifier(self.warehouse.columns.name(name)))
     }
 
+    /// The day of a line: a time of day is cut off, so that the last day of a window is whole.
+    fn day(&self) -> String {
+        format!("CAST({} AS DATE)", self.line("day"))
+    }
+
     fn number(&self, name: &str) -> String {
         format!("COALESCE({}, 0)", self.line(name))
     }
 
     fn text(&self) -> String {
         let partition = &self.plan.partition;
-        let mut sql = String::from("WITH line AS (\n  SELECT a.");
-        let customer = identifier(self.warehouse.columns.name("customer"));
-        let _ = writeln!(sql, "{customer} AS customer, COALESCE(p.class, 0) AS class, {} AS span,", self.span());
+        let mut sql = String::from("WITH line AS (\n");
+        let _ = writeln!(sql, "  SELECT a.customer, COALESCE(p.class, 0) AS class, {} AS span,", self.span());
         let _ = writeln!(sql, "    {} AS basket, {} AS offer, {} AS marked_down", self.basket(), self.offer(), self.marked_down());
         for (index, amount) in self.plan.amounts.iter().enumerate() {
             let _ = writeln!(sql, "    , {} AS amount{index}", self.amount(index, amount));
         }
         let _ = writeln!(sql, "  FROM {} t", self.warehouse.lines);
-        let _ = writeln!(sql, "  JOIN {} a ON a.{customer} = t.{customer}", self.warehouse.assignments);
+        let _ = writeln!(sql, "  JOIN promolift_assignments a ON a.customer = {}", self.line("customer"));
         let _ = writeln!(sql, "  LEFT JOIN promolift_products p ON p.product = {}", self.line("product"));
         let days: Vec<String> = partition.spans.iter().map(|s| self.between(s)).collect();
         let _ = writeln!(sql, "  WHERE {}\n)\nSELECT customer", days.join(" OR "));
@@ -100,7 +105,7 @@ impl Writer<'_> {
     }
 
     fn between(&self, span: &Span) -> String {
-        format!("{} BETWEEN {} AND {}", self.line("day"), date(span.days.first), date(span.days.last))
+        format!("{} BETWEEN {} AND {}", self.day(), date(span.days.first), date(span.days.last))
     }
 
     fn span(&self) -> String {
@@ -110,15 +115,15 @@ impl Writer<'_> {
 
     /// A basket's key: its id, or else the customer's day (and store).
     fn basket(&self) -> String {
-        let day = format!("CAST({} AS VARCHAR)", self.line("day"));
-        let visit = if self.warehouse.has("store") { format!("{day} || '/' || CAST({} AS VARCHAR)", self.line("store")) } else { day };
-        if self.warehouse.has("basket") { format!("COALESCE(CAST({} AS VARCHAR), {visit})", self.line("basket")) } else { visit }
+        let day = format!("CAST({} AS VARCHAR)", self.day());
+        let visit = if self.warehouse.store { format!("{day} || '/' || COALESCE(CAST({} AS VARCHAR), '')", self.line("store")) } else { day };
+        if self.warehouse.basket { format!("COALESCE(CAST({} AS VARCHAR), {visit})", self.line("basket")) } else { visit }
     }
 
     fn offer(&self) -> String {
         match &self.plan.partition.offer {
             OfferRule::None => "FALSE".into(),
-            OfferRule::Target => "a.arm = 'target'".into(),
+            OfferRule::Target => "a.target".into(),
             OfferRule::Discounts(columns) => {
                 let sum: Vec<String> = columns.iter().map(|c| self.number(c)).collect();
                 format!("({} <> 0)", sum.join(" + "))
@@ -126,7 +131,7 @@ impl Writer<'_> {
             OfferRule::Log(_) => format!(
                 "EXISTS (SELECT 1 FROM promolift_redemptions r WHERE r.customer = CAST({} AS VARCHAR) AND r.day = {} AND (r.product IS NULL OR r.product = CAST({} AS VARCHAR)))",
                 self.line("customer"),
-                self.line("day"),
+                self.day(),
                 self.line("product")
             ),
         }
@@ -135,11 +140,13 @@ impl Writer<'_> {
     fn marked_down(&self) -> String {
         match &self.plan.partition.markdown {
             MarkdownRule::None => "FALSE".into(),
-            MarkdownRule::Flag => format!("COALESCE({}, FALSE)", self.line(self.warehouse.columns.flag_column().unwrap_or("marked_down"))),
+            MarkdownRule::Flag => format!("COALESCE(CAST({} AS BOOLEAN), FALSE)", self.line(self.warehouse.columns.flag_column().unwrap_or("marked_down"))),
             MarkdownRule::Calendar(_) => {
-                let store = if self.warehouse.has("store") { format!(" OR s.store = CAST({} AS VARCHAR)", self.line("store")) } else { String::new() };
-                let (day, product) = (self.line("day"), self.line("product"));
-                format!("EXISTS (SELECT 1 FROM promolift_sales s WHERE s.product = CAST({product} AS VARCHAR) AND {day} BETWEEN s.first AND s.last AND (s.store IS NULL{store}))")
+                let store = if self.warehouse.store { format!(" OR s.store = CAST({} AS VARCHAR)", self.line("store")) } else { String::new() };
+                let (day, product) = (self.day(), self.line("product"));
+                format!(
+                    "EXISTS (SELECT 1 FROM promolift_sales s WHERE s.product = CAST({product} AS VARCHAR) AND {day} BETWEEN s.first AND s.last AND (s.store IS NULL{store}))"
+                )
             }
         }
     }
@@ -158,7 +165,7 @@ impl Writer<'_> {
                 }
             }
             AmountSource::Cost { otherwise, ex_vat, .. } => {
-                let unit = if self.warehouse.has("unit_cost") { format!("COALESCE({}, p.unit_cost)", self.line("unit_cost")) } else { "p.unit_cost".into() };
+                let unit = if self.warehouse.unit_cost { format!("COALESCE({}, p.unit_cost)", self.line("unit_cost")) } else { "p.unit_cost".into() };
                 let term = |(column, factor): &(String, f64)| {
                     let vat = if ex_vat.contains(column) { " / (1 + p.vat)" } else { "" };
                     format!("{factor:?} * {}{vat}", self.number(column))
@@ -174,7 +181,7 @@ impl Writer<'_> {
         self.warehouse.products.has(&condition.column)
     }
 
-    /// The columns of the answer: sums, baskets, lines by span, redemptions.
+    /// The columns of the answer: sums, baskets, lines by span, lines of which an amount is not known, redemptions.
     fn cells(&self) -> Vec<(String, String)> {
         let partition = &self.plan.partition;
         let mut cells = Vec::new();
@@ -200,6 +207,9 @@ impl Writer<'_> {
         for (index, span) in partition.spans.iter().enumerate() {
             cells.push((format!("lines:{}", span.name()), format!("COUNT(CASE WHEN span = {index} THEN 1 END)")));
         }
+        for (index, amount) in self.plan.amounts.iter().enumerate().filter(|(_, amount)| amount.lack().is_some()) {
+            cells.push((format!("missing:{}", amount.name), format!("COUNT(CASE WHEN amount{index} IS NULL THEN 1 END)")));
+        }
         if partition.offer != OfferRule::None {
             cells.push(("redemptions".into(), redemption_count(partition)));
         }
@@ -222,10 +232,7 @@ impl Writer<'_> {
     /// Products with their class, unit cost, VAT rate and what amounts ask of them.
     fn products(&self) -> Result<DataFrame> {
         let partition = &self.plan.partition;
-        let ids = match &partition.products {
-            Ids::Integers(ids) => Column::new("product".into(), ids),
-            Ids::Texts(ids) => Column::new("product".into(), ids),
-        };
+        let ids = id_column("product", &partition.products);
         let classes: Vec<i32> = partition.class_of_product.iter().map(|c| i32::from(*c)).collect();
         let mut columns = vec![ids, Column::new("class".into(), classes)];
         let known = |values: &[f64]| values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect::<Vec<_>>();
@@ -244,10 +251,16 @@ impl Writer<'_> {
         }
         if self.study.promotion.money.vat_column.is_some() {
             let rates = self.warehouse.products.numbers("vat")?;
-            let rates: Vec<Option<f64>> = (0..partition.products.len()).map(|i| rates.get(i).copied().flatten()).collect();
-            columns.push(Column::new("vat".into(), rates));
+            columns.push(Column::new("vat".into(), known(&partition.by_product(&rates))));
         }
         Ok(DataFrame::new(partition.products.len(), columns)?)
+    }
+
+    /// Customers with their arm: the study's own, so that neither the labels nor other promotions of a table there can come in between.
+    fn assignments(&self) -> Result<DataFrame> {
+        let assignment = &self.study.assignment;
+        let target: Vec<bool> = assignment.arm.iter().map(|arm| *arm == Arm::Target).collect();
+        Ok(DataFrame::new(assignment.len(), vec![id_column("customer", &assignment.customers), Column::new("target".into(), target)])?)
     }
 
     fn sales(&self) -> Result<DataFrame> {
@@ -272,6 +285,13 @@ impl Writer<'_> {
             Column::new("product".into(), log.iter().map(|r| r.product.as_deref()).collect::<Vec<_>>()),
         ];
         Ok(DataFrame::new(log.len(), columns)?)
+    }
+}
+
+fn id_column(name: &str, ids: &Ids) -> Column {
+    match ids {
+        Ids::Integers(ids) => Column::new(name.into(), ids),
+        Ids::Texts(ids) => Column::new(name.into(), ids),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::study::{Arm, DfRule};
 const BLOCK: usize = 256;
 /// Variances below this share of the raw second moment are rounding.
 const ROUNDING: f64 = 1e-24;
+/// Values below this share of the sum of their absolute terms are rounding.
+const NOTHING: f64 = 1e-10;
 
 /// A linear form over the outcomes of a [`Contrast`]: `sum_j target_j T_j + sum_j control_j C_j + constant`, where
 /// `T_j = sum over target of w_i y_ij` and `C_j = sum over control of w_i y_ij` (`w_i` negative there). Equal coefficients on
@@ -51,6 +53,12 @@ impl ArmForm {
         zero.plus(factor, &self)
     }
 
+    /// Whether it has no coefficient: a constant, known without error.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.target.iter().chain(&self.control).all(|c| *c == 0.0)
+    }
+
     /// With a constant added.
     #[must_use]
     pub fn plus_constant(mut self, constant: f64) -> Self {
@@ -64,6 +72,8 @@ impl ArmForm {
 struct PartMoments {
     arm: Arm,
     df: f64,
+    /// Its customers, as a number.
+    customers: f64,
     /// Sum of `w_i y_i`, by outcome.
     sums: Vec<f64>,
     /// Row-major, symmetric.
@@ -84,8 +94,18 @@ impl PartMoments {
     fn variance(&self, form: &ArmForm) -> f64 {
         let side = self.side(form);
         let variance = bilinear(&self.covariance, side, side);
-        let scale: f64 = side.iter().zip(&self.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum();
+        let scale = self.scale(form);
         if variance > ROUNDING * scale * scale { variance } else { 0.0 }
+    }
+
+    /// The root of the raw second moment of a form's scores, or more.
+    fn scale(&self, form: &ArmForm) -> f64 {
+        self.side(form).iter().zip(&self.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum()
+    }
+
+    /// The sum of the absolute terms of a form's value, or more (Cauchy-Schwarz).
+    fn magnitude(&self, form: &ArmForm) -> f64 {
+        self.customers.sqrt() * self.scale(form)
     }
 }
 
@@ -116,7 +136,7 @@ pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Und
     let columns: Vec<&[f64]> = if fit.differences { differenced.iter().map(Vec::as_slice).collect() } else { outcomes.iter().map(|o| o.values).collect() };
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(&s.rows, &s.operator, &columns)).collect();
     let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
-    share_rounding(&mut parts, columns.len());
+    share_rounding(&mut parts, columns.len(), if fit.differences { outcomes.len() } else { columns.len() });
     let population = fit.mean_covariance.as_ref().and_then(|covariance| match slopes.as_slice() {
         [target, control] => Some(([target.clone(), control.clone()], covariance.clone())),
         _ => None,
@@ -186,17 +206,21 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
     PartMoments {
         arm: part.arm,
         df: part.df,
+        customers: n,
         sums: by_column.iter().map(|(sum, _, _)| *sum).collect(),
         covariance,
         raw: by_column.iter().map(|(_, _, raw)| *raw).collect(),
     }
 }
 
-/// Slopes fitted in one part, or in all, carry the rounding of its outcomes into the others: one scale for all parts.
-fn share_rounding(parts: &mut [PartMoments], columns: usize) {
-    for column in 0..columns {
-        let largest = parts.iter().map(|part| part.raw[column]).fold(0.0, f64::max);
-        parts.iter_mut().for_each(|part| part.raw[column] = largest);
+/// Slopes fitted in one part, or in all, carry the rounding of its outcomes into the others: one scale for all parts. A difference carries the
+/// rounding of what it was taken from, which stands `outcomes` columns behind it.
+fn share_rounding(parts: &mut [PartMoments], columns: usize, outcomes: usize) {
+    let largest: Vec<f64> = (0..columns).map(|column| parts.iter().map(|part| part.raw[column]).fold(0.0, f64::max)).collect();
+    for part in parts {
+        for (column, raw) in part.raw.iter_mut().enumerate() {
+            *raw = largest.get(column + outcomes).copied().unwrap_or(0.0).max(largest[column]);
+        }
     }
 }
 
@@ -325,14 +349,26 @@ impl Contrast {
     /// The estimate of a form. A form without coefficients is a constant.
     #[must_use]
     pub fn estimate(&self, form: &ArmForm, level: Level) -> Estimate {
-        if form.target.iter().chain(&form.control).all(|c| *c == 0.0) {
+        self.estimate_at(form, self.df(form, level.df), level)
+    }
+
+    /// The estimate of a form at given degrees of freedom: those of a ratio's interval, for `N - theta D`.
+    #[must_use]
+    pub fn estimate_at(&self, form: &ArmForm, df: Df, level: Level) -> Estimate {
+        if form.is_constant() {
             return Estimate::constant(form.constant, level);
         }
-        Estimate::new(self.value(form), self.variance(form), self.df(form, level.df), level)
+        Estimate::new(self.value(form), self.variance(form), df, level)
+    }
+
+    /// The degrees of freedom of a ratio: those of the numerator's test, or of the denominator's where the numerator has no spread.
+    #[must_use]
+    pub fn ratio_df(&self, numerator: &ArmForm, denominator: &ArmForm, rule: DfRule) -> Df {
+        self.df(if self.variance(numerator) > 0.0 { numerator } else { denominator }, rule)
     }
 
     /// The ratio of two forms with Fieller's interval, at the degrees of freedom and critical value of the numerator's test, so that 0 is
-    /// inside exactly when that test does not reject.
+    /// inside exactly when that test does not reject. A numerator without spread has no test; the denominator's degrees of freedom hold then.
     ///
     /// A denominator below zero is typed as missing: turn its sign, and the numerator's, where that is meant.
     #[must_use]
@@ -356,7 +392,7 @@ impl Contrast {
             let interval = if moments.numerator == 0.0 { constant } else { Interval::Missing { reason: Reason::ZeroVariance } };
             return Ratio { estimate, interval };
         }
-        let df = self.df(numerator, level.df);
+        let df = self.ratio_df(numerator, denominator, level.df);
         Ratio { estimate, interval: moments.fieller(level.critical(df), level.alternative) }
     }
 
@@ -374,12 +410,20 @@ impl Contrast {
         ratio
     }
 
-    /// The joint test that all forms are zero.
+    /// Whether the value of a form is zero up to the rounding of the sums behind it.
+    #[must_use]
+    pub fn is_nothing(&self, form: &ArmForm) -> bool {
+        let magnitude: f64 = self.parts.iter().map(|part| part.magnitude(form)).sum();
+        self.value(form).abs() <= NOTHING * magnitude
+    }
+
+    /// The joint test that all forms are zero. Forms of which only rounding varies are not tested; where all are so, it is missing.
     #[must_use]
     pub fn wald(&self, forms: &[ArmForm]) -> Known<Wald> {
-        let values: Vec<f64> = forms.iter().map(|f| self.value(f)).collect();
-        let covariance: Vec<f64> = forms.iter().flat_map(|a| forms.iter().map(move |b| (a, b))).map(|(a, b)| self.covariance(a, b)).collect();
-        let df = forms.iter().map(|f| self.df(f, DfRule::Satterthwaite).value()).fold(f64::INFINITY, f64::min);
+        let live: Vec<&ArmForm> = forms.iter().filter(|f| self.variance(f) > 0.0).collect();
+        let values: Vec<f64> = live.iter().map(|f| self.value(f)).collect();
+        let covariance: Vec<f64> = live.iter().flat_map(|a| live.iter().map(move |b| (a, b))).map(|(a, b)| self.covariance(a, b)).collect();
+        let df = live.iter().map(|f| self.df(f, DfRule::Satterthwaite).value()).fold(f64::INFINITY, f64::min);
         Wald::new(&values, &covariance, df)
     }
 }

@@ -178,6 +178,41 @@ impl ArmCovariates {
     }
 }
 
+/// What least squares on all customers, without regard to the arm, leaves of each column; collinear directions are left out.
+pub(crate) fn pooled_residuals(columns: &[Vec<f64>], covariates: &[&[f64]]) -> Vec<Vec<f64>> {
+    let scaled: Vec<Vec<f64>> = covariates.iter().filter_map(|values| scale(values)).collect();
+    let k = scaled.len();
+    if k == 0 {
+        return columns.iter().map(|column| residual(column, &[])).collect();
+    }
+    let eigen = SymmetricEigen::new(DMatrix::from_fn(k, k, |i, j| dot(&scaled[i], &scaled[j])));
+    let largest = eigen.eigenvalues.iter().fold(0.0_f64, |m, v| m.max(*v));
+    // Orthogonal regressors of length 1.
+    let regressors: Vec<Vec<f64>> = (0..k)
+        .filter(|&m| eigen.eigenvalues[m] > COLLINEAR * largest)
+        .map(|m| {
+            let mut regressor = vec![0.0; scaled[0].len()];
+            for (column, share) in scaled.iter().zip(eigen.eigenvectors.column(m).iter()) {
+                regressor.iter_mut().zip(column).for_each(|(r, x)| *r += share * x / eigen.eigenvalues[m].sqrt());
+            }
+            regressor
+        })
+        .collect();
+    columns.iter().map(|column| residual(column, &regressors)).collect()
+}
+
+/// A column, centred, without its projection on the regressors; what is left of rounding alone is zero.
+fn residual(column: &[f64], regressors: &[Vec<f64>]) -> Vec<f64> {
+    let mean = column.iter().sum::<f64>() / column.len() as f64;
+    let mut residual: Vec<f64> = column.iter().map(|y| y - mean).collect();
+    for regressor in regressors {
+        let slope = dot(regressor, &residual);
+        residual.iter_mut().zip(regressor).for_each(|(e, r)| *e -= slope * r);
+    }
+    let rounding = 1e-12 * dot(column, column).sqrt();
+    if dot(&residual, &residual).sqrt() > rounding { residual } else { vec![0.0; column.len()] }
+}
+
 /// A dot product in four lanes, summed in a fixed order.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];

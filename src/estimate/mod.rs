@@ -42,6 +42,7 @@ pub use regression_att::RegressionAtt;
 pub use unadjusted::Unadjusted;
 pub use wald::Wald;
 
+pub(crate) use linear::pooled_residuals;
 pub(crate) use wald::wald_of;
 
 pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};

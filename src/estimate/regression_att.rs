@@ -13,7 +13,7 @@ use crate::study::{Arm, CovarianceRule};
 /// The estimator is known as the regression or imputation estimator of the effect on the treated (Imbens 2004).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegressionAtt {
-    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`.
+    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2` among the controls. The target side stays Welch's: no slope is fitted there.
     pub covariance: CovarianceRule,
 }
 

@@ -50,7 +50,7 @@ impl<'a> AmountPlan<'a> {
     /// What a chunk offers for this amount.
     pub(super) fn values<'s>(&'s self, ledger: &'s Ledger, chunk: usize) -> Result<Values<'s>> {
         let number = |name: &str| ledger.number_chunk(name, chunk);
-        let line = |there: bool, name: &str| if there { number(name).map(Some) } else { Ok(None) };
+        let line = |there: bool, name: &str| if there { ledger.line_chunk(name, chunk).map(Some) } else { Ok(None) };
         let vat = || Ok::<_, Error>(LineOrProduct { line: line(ledger.has.vat, "vat")?, product: &self.vat });
         match self.source {
             AmountSource::Column { column, ex_vat, condition } => {

@@ -102,21 +102,22 @@ impl Ledger {
     /// As [`Ledger::from_frames`]; slices of different lengths are an error too.
     pub fn from_lines(lines: &Lines<'_>, products: ProductTable, columns: &Columns) -> Result<Self> {
         let ids = |name: &str, ids: &Ids| -> Column {
+            let name = columns.name(name).into();
             match ids {
-                Ids::Integers(ids) => Column::new(name.into(), ids),
-                Ids::Texts(ids) => Column::new(name.into(), ids),
+                Ids::Integers(ids) => Column::new(name, ids),
+                Ids::Texts(ids) => Column::new(name, ids),
             }
         };
-        let days = Int32Chunked::from_slice("day".into(), lines.day).into_series().cast(&DataType::Date)?;
+        let days = Int32Chunked::from_slice(columns.name("day").into(), lines.day).into_series().cast(&DataType::Date)?;
         let mut frame = vec![
             ids("customer", &lines.customer),
             days.into(),
             ids("product", &lines.product),
-            Column::new("quantity".into(), lines.quantity),
-            Column::new("net_sales".into(), lines.net_sales),
+            Column::new(columns.name("quantity").into(), lines.quantity),
+            Column::new(columns.name("net_sales").into(), lines.net_sales),
         ];
         frame.extend(lines.basket.iter().map(|basket| ids("basket", basket)));
-        frame.extend(lines.numbers.iter().map(|(name, values)| Column::new((*name).into(), *values)));
+        frame.extend(lines.numbers.iter().map(|(name, values)| Column::new(columns.name(name).into(), *values)));
         for column in &frame {
             if column.len() != lines.day.len() {
                 let text = format!("{} values for {} lines", column.len(), lines.day.len());
@@ -172,7 +173,16 @@ impl Ledger {
 
     /// The values of a numeric column in a chunk; it has no nulls.
     pub(crate) fn number_chunk(&self, name: &str, chunk: usize) -> Result<&[f64]> {
-        let numbers = self.frame.column(&number_name(name))?.as_materialized_series().f64()?;
+        self.floats(&number_name(name), chunk)
+    }
+
+    /// The unit cost or VAT rate of the lines of a chunk, NaN where it is not known.
+    pub(crate) fn line_chunk(&self, name: &str, chunk: usize) -> Result<&[f64]> {
+        self.floats(&line_name(name), chunk)
+    }
+
+    fn floats(&self, column: &str, chunk: usize) -> Result<&[f64]> {
+        let numbers = self.frame.column(column)?.as_materialized_series().f64()?;
         Ok(numbers.downcast_iter().nth(chunk).map_or(&[], |array| array.values().as_slice()))
     }
 
@@ -180,6 +190,11 @@ impl Ledger {
     pub(crate) fn column(&self, name: &str) -> Result<&Series> {
         Ok(self.frame.column(name)?.as_materialized_series())
     }
+}
+
+/// The name of a number of each line that is no amount: `unit_cost`, `vat`.
+fn line_name(name: &str) -> String {
+    format!("line:{name}")
 }
 
 fn number_name(name: &str) -> String {
@@ -203,11 +218,17 @@ impl Reader {
         let wanted = wanted(&schema, columns)?;
         let names: Vec<Expr> = wanted.iter().map(|name| col(PlSmallStr::from(name.as_str()))).collect();
         let measures = columns.expressions();
-        for (name, expression) in measures {
-            check_row_wise(&frame, name, expression)?;
-        }
-        let expressions = names.into_iter().chain(measures.iter().map(|(name, e)| e.clone().alias(number_name(name))));
-        let frame = collect(frame.select(expressions.collect::<Vec<_>>()))?;
+        let frame = if measures.is_empty() {
+            collect(frame.select(names))?
+        } else {
+            // Expressions may look at any column: all are collected, once.
+            let whole = collect(frame)?;
+            let mut kept = collect(whole.clone().lazy().select(names))?;
+            for (name, expression) in measures {
+                kept.with_column(row_wise(&whole, name, expression)?)?;
+            }
+            kept
+        };
         if frame.height() == 0 {
             return Err(Problem::new(Input::Transactions, Fault::Empty, "there are no lines").remedy("Bring the transaction lines of both arms").into());
         }
@@ -270,7 +291,8 @@ impl Reader {
         let values = if nulls > 0 { values.fill_null_with_values(0.0)? } else { values };
         let chunks: Vec<&[f64]> = values.downcast_iter().map(|array| array.values().as_slice()).collect();
         if let Some(found) = problems.take(scan::numbers(&chunks, in_frame, Input::Transactions))? {
-            let exact = found.exact && found.largest * (self.height as f64) < 9e18;
+            // The sum of all fits into an i64, so that no partial sum overflows.
+            let exact = found.exact && found.total < 9e18;
             self.numbers.push(Number { name: name.to_owned(), exact, nulls });
             self.columns.push(values.with_name(number_name(name).into()).into_series().into());
         }
@@ -284,12 +306,11 @@ impl Reader {
             let Some(found) = in_frame.and_then(|n| frame.column(n).ok()) else { continue };
             if let Some(values) = problems.take(frames::numbers(found, Input::Transactions))? {
                 // A null stays unknown: NaN marks it inside the ledger, and only there.
-                let given: Vec<Option<f64>> = values.iter().collect();
-                if let Some(problem) = scan::unusable(&given.iter().copied(), found.name(), Input::Transactions, "Write the number, or leave it empty") {
+                if let Some(problem) = scan::unusable(|| values.iter(), found.name(), Input::Transactions, "Write the number, or leave it empty") {
                     problems.push(problem);
                 }
                 let filled = if values.null_count() > 0 { values.fill_null_with_values(f64::NAN)? } else { values };
-                self.columns.push(filled.with_name(number_name(name).into()).into_series().into());
+                self.columns.push(filled.with_name(line_name(name).into()).into_series().into());
                 self.has.unit_cost |= name == "unit_cost";
                 self.has.vat |= name == "vat";
             }
@@ -335,6 +356,15 @@ impl Reader {
 /// The columns to read, all missing ones reported at once.
 fn wanted(schema: &Schema, columns: &Columns) -> Result<Vec<String>> {
     let mut problems = Problems::default();
+    let measures = columns.expressions().iter().map(|(name, _)| name.as_str());
+    let numbers: Vec<&str> =
+        ["quantity", "net_sales"].into_iter().chain(columns.discounts().iter().chain(columns.numbers()).map(String::as_str)).chain(measures).collect();
+    for (index, name) in numbers.iter().enumerate() {
+        if numbers[..index].contains(name) {
+            let problem = Problem::new(Input::Transactions, Fault::Contradiction, "a column or measure of this name is kept already").column(*name);
+            problems.push(problem.remedy("Name each discount, number and measure once"));
+        }
+    }
     let mut wanted: Vec<String> = Vec::new();
     let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
     let required = ["customer", "day", "product", "quantity", "net_sales"];
@@ -361,9 +391,10 @@ fn wanted(schema: &Schema, columns: &Columns) -> Result<Vec<String>> {
     Ok(wanted)
 }
 
-/// Refuses a measure whose value on a line depends on other lines: evaluated on all of the first lines and on pieces of them, it must give the same.
-fn check_row_wise(frame: &LazyFrame, name: &str, expression: &Expr) -> Result<()> {
-    const SAMPLE: IdxSize = 64;
+/// The values of a measure. Refused when the value of a line depends on other lines: lines from all over the frame, each evaluated alone, must give
+/// the same to the bit.
+fn row_wise(whole: &DataFrame, name: &str, expression: &Expr) -> Result<Column> {
+    const SAMPLE: usize = 64;
     let problem = |text: String| {
         let hint = "A measure must be a row-wise expression: one number a line, from that line alone; drop sum(), mean(), over(), shift(), cum_sum() and the like";
         crate::Error::from(Problem::new(Input::Transactions, Fault::NotRowWise, text).column(name).remedy(hint))
@@ -371,21 +402,23 @@ fn check_row_wise(frame: &LazyFrame, name: &str, expression: &Expr) -> Result<()
     if expression.into_iter().any(|node| matches!(node, Expr::Agg(_) | Expr::Over { .. } | Expr::Len)) {
         return Err(problem("the measure aggregates".into()));
     }
-    let evaluate = |frame: LazyFrame| -> Result<Vec<Option<f64>>> {
-        let found = collect(frame.select([expression.clone().cast(DataType::Float64).alias("value")])).map_err(|error| problem(format!("the measure cannot be evaluated ({error})")))?;
-        Ok(found.column("value")?.as_materialized_series().f64()?.iter().collect())
+    let evaluate = |frame: DataFrame| -> Result<Column> {
+        let found = collect(frame.lazy().select([expression.clone().alias(number_name(name))]));
+        Ok(found.map_err(|error| problem(format!("the measure cannot be evaluated ({error})")))?.column(&number_name(name))?.clone())
     };
-    let sample = collect(frame.clone().slice(0, SAMPLE))?;
-    let whole = evaluate(sample.clone().lazy())?;
-    if whole.len() != sample.height() {
-        return Err(problem(format!("the measure gives {} values for {} lines", whole.len(), sample.height())));
+    let values = evaluate(whole.clone())?;
+    let height = whole.height();
+    if values.len() != height {
+        return Err(problem(format!("the measure gives {} values for {height} lines", values.len())));
     }
-    for (row, value) in whole.iter().enumerate() {
-        if evaluate(sample.slice(row as i64, 1).lazy())?.first() != Some(value) {
+    let numbers = frames::numbers(&values, Input::Transactions)?;
+    for row in (0..height).step_by(height.div_ceil(SAMPLE).max(1)) {
+        let alone = frames::numbers(&evaluate(whole.slice(row as i64, 1))?, Input::Transactions)?;
+        if alone.get(0).map(f64::to_bits) != numbers.get(row).map(f64::to_bits) {
             return Err(problem("the measure's value on a line depends on other lines".into()));
         }
     }
-    Ok(())
+    Ok(values)
 }
 
 /// A hint at the nearest numeric column that was kept.

@@ -71,7 +71,7 @@ impl ProductTable {
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
         let values = frames::numbers(column(&self.frame, name, Input::Products)?, Input::Products)?;
         let values: Vec<Option<f64>> = values.iter().collect();
-        match unusable(&values.iter().copied(), name, Input::Products, "Write the number, or leave it empty") {
+        match unusable(|| values.iter().copied(), name, Input::Products, "Write the number, or leave it empty") {
             None => Ok(values),
             Some(problem) => Err(problem.into()),
         }

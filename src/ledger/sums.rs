@@ -30,6 +30,7 @@ impl CellSource for Ledger {
             user_measures: &self.user_measures,
             line_cost: self.has.unit_cost,
             line_vat: self.has.vat,
+            store: self.has.store,
             flag: self.has.flag,
             baskets: true,
         }
@@ -71,7 +72,7 @@ struct Chunk<'c> {
 
 impl<'c> Chunk<'c> {
     fn new(ledger: &'c Ledger, plan: &'c [AmountPlan<'_>], chunk: usize, offset: u64) -> Result<Self> {
-        let line = |there: bool, name: &str| if there { ledger.number_chunk(name, chunk).map(Some) } else { Ok(None) };
+        let line = |there: bool, name: &str| if there { ledger.line_chunk(name, chunk).map(Some) } else { Ok(None) };
         let cost = plan.iter().find_map(|plan| match plan.source {
             AmountSource::Cost { unit_cost, .. } => Some(unit_cost),
             _ => None,

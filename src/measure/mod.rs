@@ -13,10 +13,10 @@ pub use result::{
 use crate::cells::{CellSource, CellTable, Role};
 use crate::effects::{Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Result};
-use crate::estimate::{ArmForm, Contrast, Design, Estimator, Fit, Level, estimator};
+use crate::estimate::{ArmForm, Contrast, Design, Df, Estimator, Fit, Level, estimator};
 use crate::known::{Known, Reason};
-use crate::profit::{Books, bridge, burned_budget, ratios};
-use crate::study::{Alternative, Arm, Goal, GoalSubject, GoalThreshold, Period, Study};
+use crate::profit::{Books, Redemptions, bridge, burned_budget, ratios};
+use crate::study::{Alternative, Arm, EstimatorName, Goal, GoalSubject, GoalThreshold, Period, Study};
 use crate::validity::{Evidence, all as all_checks, conclude};
 
 /// The power for which a least detectable effect is given.
@@ -28,7 +28,7 @@ impl Study {
     /// # Errors
     /// Where the inputs cannot be measured: every problem found, or the estimator's [`Undefined`](crate::estimate::Undefined) for this design.
     /// A study that fails its checks is not an error: it is measured, and its conclusion is `refused`.
-    pub fn measure(&self, source: &impl CellSource) -> Result<Measurement> {
+    pub fn measure(&self, source: &(impl CellSource + ?Sized)) -> Result<Measurement> {
         let plan = self.plan(&source.catalogue())?;
         let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
         Job::new(self, &plan, &table)?.measure()
@@ -51,6 +51,7 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(study: &'a Study, plan: &'a Plan, table: &'a CellTable) -> Result<Self> {
+        table.validate(&plan.partition, &study.assignment, &plan.amounts)?;
         let estimator = estimator(&study.options);
         if estimator.differences() && plan.windows.days(Period::Baseline) == 0 {
             let problem = Problem::new(Input::Promotion, Fault::OutsideLedger, "difference_in_differences needs a baseline").column("baseline_days");
@@ -110,8 +111,8 @@ impl<'a> Job<'a> {
             covariance: self.covariance(),
             descriptive: Descriptive { dilution: self.dilution(&effects) },
             effects,
-            ratios: ratios(&books),
-            burned_budget: burned_budget(&books),
+            ratios: ratios(&books, self.redemptions().count),
+            burned_budget: burned_budget(&books, self.redemptions()),
             profit,
             naive: self.naive(),
             goals,
@@ -132,8 +133,8 @@ impl<'a> Job<'a> {
                 None => return Err(missing_attribute(column, "costs.contacts")),
             },
         };
-        let redemptions = self.table.redemptions.as_ref().map_or(0.0, |counts| target(&mut counts.iter().map(|c| f64::from(*c))));
-        let internal_cost = costs.design + costs.execute + costs.measure + costs.per_contact * contacts + costs.per_redemption * redemptions;
+        let redeemed = costs.per_redemption * self.redemptions().count;
+        let internal_cost = costs.design + costs.execute + costs.measure + costs.per_contact * contacts + redeemed;
         Ok(Books {
             promotion: &self.study.promotion,
             grid: &self.grid,
@@ -144,6 +145,14 @@ impl<'a> Job<'a> {
             level: self.level,
             internal_cost,
         })
+    }
+
+    /// Redemptions of the target.
+    fn redemptions(&self) -> Redemptions {
+        let counts = self.table.redemptions.iter().flatten().zip(&self.study.assignment.arm);
+        let count = counts.filter(|(_, arm)| **arm == Arm::Target).map(|(count, _)| f64::from(*count)).sum();
+        let adjusts_target = matches!(self.study.options.estimator, EstimatorName::Regression | EstimatorName::Cuped);
+        Redemptions { count, as_ledger: !adjusts_target }
     }
 
     fn covariates(&self) -> Covariates {
@@ -324,33 +333,48 @@ impl<'a> Job<'a> {
             return Err(unknown_goal(goal, "the goal has no subject or no threshold", &[]));
         };
         let n = books.target_customers;
-        // The form whose sign decides, and the estimate in the threshold's terms.
-        let (decides, estimate) = match subject {
+        let decision = match subject {
             GoalSubject::Row(row) => {
                 let form = books.row(row).ok_or_else(|| unknown_goal(goal, "no row of the bridge has this name", &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
                 let (scale, limit) = match threshold {
                     GoalThreshold::PerCustomer(x) => (1.0 / n, x),
                     GoalThreshold::Total(x) | GoalThreshold::Relative(x) => (1.0, x),
                 };
-                (form.as_ref().map(|f| f.clone().times(scale).plus_constant(-limit)), form.map(|f| self.contrast.value(&f) * scale))
+                form.map(|f| self.decision(f.clone().times(scale).plus_constant(-limit), self.contrast.value(&f) * scale))
             }
             GoalSubject::Effect { effect, measure } => self.effect_goal(goal, effect, measure, threshold, n)?,
         };
-        let level = self.level.with_alternative(Alternative::Greater).with_confidence(0.5 + self.level.confidence / 2.0);
-        let (answer, p_value) = match &decides {
+        let (answer, p_value) = match &decision {
             Known::Missing(reason) => (GoalAnswer::Undecided, Known::Missing(*reason)),
-            Known::Value(form) => {
-                let found = self.contrast.estimate(form, level);
-                let low = found.interval.low().unwrap_or(found.value);
-                let high = 2.0 * found.value - low;
-                let answer = if low >= 0.0 { GoalAnswer::Met } else if high < 0.0 { GoalAnswer::Missed } else { GoalAnswer::Undecided };
-                (answer, found.p_value)
-            }
+            Known::Value(decision) => self.answer(decision),
+        };
+        let estimate = match decision {
+            Known::Missing(reason) => Known::Missing(reason),
+            Known::Value(decision) => decision.estimate,
         };
         Ok(GoalResult { goal: goal.name.clone(), effect: goal.effect.clone(), measure: goal.measure.clone(), row: goal.row.clone(), threshold, estimate, p_value, answer })
     }
 
-    fn effect_goal(&self, goal: &Goal, effect: &str, measure: &str, threshold: GoalThreshold, n: f64) -> Result<(Known<ArmForm>, Known<f64>)> {
+    /// What the sign of a form decides, at its own degrees of freedom.
+    fn decision(&self, form: ArmForm, estimate: f64) -> Decision {
+        let df = self.contrast.df(&form, self.level.df);
+        Decision { form, df, estimate: Known::Value(estimate) }
+    }
+
+    /// Met, missed or undecided by the limits. What does not vary decides nothing, unless it is a constant: a known cost, a lump sum.
+    fn answer(&self, decision: &Decision) -> (GoalAnswer, Known<f64>) {
+        let level = self.level.with_alternative(Alternative::Greater).with_confidence(0.5 + self.level.confidence / 2.0);
+        let found = self.contrast.estimate_at(&decision.form, decision.df, level);
+        let low = match found.interval.low() {
+            Some(low) if found.std_error > 0.0 || decision.form.is_constant() => low,
+            _ => return (GoalAnswer::Undecided, found.p_value),
+        };
+        let high = 2.0 * found.value - low;
+        let answer = if low >= 0.0 { GoalAnswer::Met } else if high < 0.0 { GoalAnswer::Missed } else { GoalAnswer::Undecided };
+        (answer, found.p_value)
+    }
+
+    fn effect_goal(&self, goal: &Goal, effect: &str, measure: &str, threshold: GoalThreshold, n: f64) -> Result<Known<Decision>> {
         let measures: Vec<&str> = self.plan.measures.iter().map(|m| m.name.as_str()).collect();
         let known = self.plan.measures.iter().find(|m| m.name == measure).ok_or_else(|| unknown_goal(goal, "no measure has this name", &measures))?;
         let forms = self.forms(known);
@@ -358,19 +382,31 @@ impl<'a> Job<'a> {
         let form = forms.iter().find(|(name, _)| name == effect).ok_or_else(|| unknown_goal(goal, "no effect has this name", &names))?;
         let coefficients = match &form.1 {
             Known::Value(coefficients) => coefficients,
-            Known::Missing(reason) => return Ok((Known::Missing(*reason), Known::Missing(*reason))),
+            Known::Missing(reason) => return Ok(Known::Missing(*reason)),
         };
         let form = self.contrast.effect(coefficients);
-        Ok(match threshold {
-            GoalThreshold::PerCustomer(x) => (Known::Value(form.clone().plus_constant(-x)), Known::Value(self.contrast.value(&form))),
-            GoalThreshold::Total(x) => (Known::Value(form.clone().plus_constant(-x / n)), Known::Value(self.contrast.value(&form) * n)),
+        let value = self.contrast.value(&form);
+        Ok(Known::Value(match threshold {
+            GoalThreshold::PerCustomer(x) => self.decision(form.plus_constant(-x), value),
+            GoalThreshold::Total(x) => self.decision(form.plus_constant(-x / n), value * n),
             GoalThreshold::Relative(x) => {
                 let level = self.contrast.level(coefficients);
                 let sign = if self.contrast.value(&level) < 0.0 { -1.0 } else { 1.0 };
-                (Known::Value(form.plus(-x * sign, &level)), self.contrast.relative(coefficients, self.level).estimate)
+                // The degrees of freedom of the relative interval, so that goal and interval agree.
+                let df = self.contrast.ratio_df(&form, &level, self.level.df);
+                Decision { form: form.plus(-x * sign, &level), df, estimate: self.contrast.relative(coefficients, self.level).estimate }
             }
-        })
+        }))
     }
+}
+
+/// What answers a goal.
+struct Decision {
+    /// The form whose sign decides.
+    form: ArmForm,
+    df: Df,
+    /// The estimate in the threshold's own terms.
+    estimate: Known<f64>,
 }
 
 fn absent_effect(measure: &str, effect: String, reason: Reason) -> EffectEstimate {

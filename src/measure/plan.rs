@@ -7,11 +7,24 @@ use crate::effects::{Measure, MeasureKind, Term};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 use crate::known::Reason;
 use crate::measure::AbsentMeasure;
-use crate::study::{FundingRate, Ids, Markdown, OfferLines, Payer, Period, Promotion, Selection, Study, Where, Windows};
+use crate::study::{FundingRate, Ids, Markdown, OfferLines, Payer, Period, Promotion, Redemption, Sale, Selection, Study, Where, Windows};
+use crate::validity::{Hazard, Warning};
 
 /// Names of measures that the user may not take.
-const OWN_MEASURES: [&str; 12] =
-    ["net_sales", "units", "revenue", "discount", "offer_discount", "shelf_value", "margin", "shelf_margin", "supplier_paid", "funding", "supplier_margin", "baskets"];
+const OWN_MEASURES: [&str; 12] = [
+    "net_sales",
+    "units",
+    "revenue",
+    "discount",
+    "offer_discount",
+    "shelf_value",
+    "margin",
+    "shelf_margin",
+    "supplier_paid",
+    "funding",
+    "supplier_margin",
+    "baskets",
+];
 
 /// Everything a study asks of a source of cells.
 #[derive(Debug, Clone)]
@@ -27,6 +40,8 @@ pub struct Plan {
     pub measures: Vec<Measure>,
     /// Measures that cannot be made.
     pub absent: Vec<AbsentMeasure>,
+    /// What a reader should know of the inputs already.
+    pub warnings: Vec<Warning>,
 }
 
 impl Study {
@@ -47,14 +62,19 @@ impl Study {
         let amounts = problems.take(Amounts::new(self, catalogue, partition.as_ref()))?;
         problems.finish()?;
         match (partition, amounts) {
-            (Some(partition), Some(amounts)) => Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent }),
+            (Some(partition), Some(amounts)) => {
+                Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent, warnings: amounts.warnings })
+            }
             _ => Err(crate::error::ErrorKind::Frame("nothing was planned".into()).into()),
         }
     }
 
     fn partition(&self, windows: &Windows, products: Products, catalogue: &Catalogue<'_>) -> Result<Partition> {
-        let offer = self.offer_rule(&products);
-        let markdown = self.markdown_rule(&products, catalogue)?;
+        let mut problems = Problems::default();
+        let offer = problems.take(self.offer_rule(&products))?;
+        let markdown = problems.take(self.markdown_rule(&products, catalogue))?;
+        problems.finish()?;
+        let (offer, markdown) = (offer.unwrap_or(OfferRule::None), markdown.unwrap_or(MarkdownRule::None));
         Ok(Partition {
             listed: catalogue.products.len(),
             class_of_product: products.class_of_product,
@@ -68,21 +88,33 @@ impl Study {
         })
     }
 
-    fn offer_rule(&self, products: &Products) -> OfferRule {
-        match self.promotion.offer_lines() {
+    fn offer_rule(&self, products: &Products) -> Result<OfferRule> {
+        Ok(match self.promotion.offer_lines() {
             OfferLines::Unknown => OfferRule::None,
             OfferLines::All => OfferRule::Target,
             OfferLines::Discount => OfferRule::Discounts(self.promotion.discounts.iter().filter(|d| d.offer).map(|d| d.column.clone()).collect()),
-            OfferLines::Log => {
-                let customers = index_by_text(&self.assignment.customers);
-                let items = index_by_text(&products.ids);
-                let log = self.promotion.redemptions.iter().flatten().filter_map(|r| {
-                    let product = r.product.as_ref().map(|p| items.get(p.as_str()).copied().unwrap_or(u32::MAX - 1));
-                    customers.get(r.customer.as_str()).map(|&customer| LoggedRedemption { customer, day: r.day.epoch(), product })
-                });
-                OfferRule::Log(log.collect())
-            }
+            OfferLines::Log => OfferRule::Log(self.log(products)?),
+        })
+    }
+
+    /// The redemptions of assigned customers in the promotion window.
+    fn log(&self, products: &Products) -> Result<Vec<LoggedRedemption>> {
+        let customers = index_by_text(&self.assignment.customers);
+        let items = index_by_text(&products.ids);
+        let rows = self.promotion.redemptions.as_deref().unwrap_or_default();
+        if let Some(first) = rows.first()
+            && !rows.iter().any(|r| customers.contains_key(r.customer.as_str()))
+        {
+            let problem = Problem::new(Input::Redemptions, Fault::NoCommonIds, "no customer of the redemption log is in the assignment").column("customer");
+            return Err(problem.first(0).value(&first.customer).count(rows.len()).remedy("Write the ids as the assignments do: 7 and \"007\" differ").into());
         }
+        let in_window = |r: &&Redemption| self.promotion.span().is_some_and(|span| span.contains(r.day));
+        let logged = rows.iter().filter(in_window).filter_map(|r| {
+            // A product that nobody lists is on no line of the offer.
+            let product = r.product.as_ref().map(|p| items.get(p.as_str()).copied().unwrap_or(u32::MAX - 1));
+            customers.get(r.customer.as_str()).map(|&customer| LoggedRedemption { customer, day: r.day.epoch(), product })
+        });
+        Ok(logged.collect())
     }
 
     fn markdown_rule(&self, products: &Products, catalogue: &Catalogue<'_>) -> Result<MarkdownRule> {
@@ -100,6 +132,7 @@ impl Study {
         };
         let items = index_by_text(&products.ids);
         let categories = if sales.iter().any(|s| s.category.is_some()) { catalogue.products.texts("category")? } else { Vec::new() };
+        check_calendar(sales, &items, products, &categories, catalogue.store)?;
         let mut by_product = vec![Vec::new(); products.ids.len()];
         for sale in sales {
             let Some(days) = sale.span() else { continue };
@@ -112,6 +145,50 @@ impl Study {
             }
         }
         Ok(MarkdownRule::Calendar(by_product))
+    }
+}
+
+/// Every product and category of the calendar must be known, and stores only stand where lines have one.
+fn check_calendar(sales: &[Sale], items: &HashMap<String, u32>, products: &Products, categories: &[Option<String>], store: bool) -> Result<()> {
+    let mut problems = Problems::default();
+    let known_categories: HashSet<&str> = categories.iter().flatten().map(String::as_str).collect();
+    let product = |sale: &Sale| sale.product.clone().filter(|p| !items.contains_key(p.as_str()));
+    let category = |sale: &Sale| sale.category.clone().filter(|c| !known_categories.contains(c.as_str()));
+    if let Some(unknown) = Unknown::of(sales, product) {
+        let known: Vec<String> = (0..products.ids.len()).map(|index| products.ids.text(index)).collect();
+        problems.push(unknown.problem("product", known.iter().map(String::as_str)));
+    }
+    if let Some(unknown) = Unknown::of(sales, category) {
+        let mut known: Vec<&str> = known_categories.iter().copied().collect();
+        known.sort_unstable();
+        problems.push(unknown.problem("category", known));
+    }
+    if let Some(unusable) = Unknown::of(sales, |sale| sale.store.clone().filter(|_| !store)) {
+        let problem = Problem::new(Input::Calendar, Fault::Contradiction, "the calendar names stores, but the lines have none").column("store");
+        let problem = problem.first(unusable.row).value(&unusable.name).count(unusable.count);
+        problems.push(problem.remedy("Bring the column `store` of the transactions, or leave it out of the calendar"));
+    }
+    problems.finish()
+}
+
+/// Names of the calendar that cannot be used: the first, its row, and how many rows have one.
+struct Unknown {
+    name: String,
+    row: usize,
+    count: usize,
+}
+
+impl Unknown {
+    fn of(sales: &[Sale], name: impl Fn(&Sale) -> Option<String>) -> Option<Self> {
+        let found = || sales.iter().enumerate().filter_map(|(row, sale)| name(sale).map(|name| (row, name)));
+        found().next().map(|(row, name)| Self { name, row, count: found().count() })
+    }
+
+    fn problem<'k>(&self, column: &str, known: impl IntoIterator<Item = &'k str>) -> Problem {
+        let hint = nearest(&self.name, known).map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
+        let problem = Problem::new(Input::Calendar, Fault::UnknownName, format!("no product of the product table is this {column}")).column(column);
+        let problem = problem.first(self.row).value(&self.name).count(self.count);
+        problem.remedy(format!("{hint}Compare it with the product table's column `{column}`, or take it out of the calendar"))
     }
 }
 
@@ -173,7 +250,12 @@ impl Products {
         }
         let suppliers = suppliers(promotion, catalogue)?;
         let categories = if table.has("category") { table.texts("category")? } else { vec![None; table.len()] };
-        let mut products = Self { without_category: (0..ids.len()).map(|i| categories.get(i).is_none_or(Option::is_none)).collect(), ids, class_of_product: Vec::new(), classes: vec![ProductClass { role: Role::Other, supplier: None }] };
+        let mut products = Self {
+            without_category: (0..ids.len()).map(|i| categories.get(i).is_none_or(Option::is_none)).collect(),
+            ids,
+            class_of_product: Vec::new(),
+            classes: vec![ProductClass { role: Role::Other, supplier: None }],
+        };
         products.classify(&focal, &substitutes, &suppliers)?;
         Ok(products)
     }
@@ -192,8 +274,10 @@ impl Products {
                 self.classes.len() - 1
             });
             let Ok(place) = u8::try_from(place) else {
-                let problem = Problem::new(Input::Promotion, Fault::OutOfRange, "more than 80 suppliers are declared").column("suppliers");
-                return Err(problem.remedy("Measure the promotion in several studies, each with some of the suppliers").into());
+                let problem =
+                    Problem::new(Input::Promotion, Fault::OutOfRange, "the suppliers make more than 256 classes of products (a role and a supplier each)")
+                        .column("suppliers");
+                return Err(problem.remedy("84 suppliers always fit: measure the promotion in several studies, each with some of them").into());
             };
             self.class_of_product.push(place);
         }
@@ -229,7 +313,9 @@ fn selected(selection: &Selection, ids: &mut Ids, catalogue: &Catalogue<'_>, key
         Selection::Category(names) => matching("category", names),
         Selection::Where(condition) => matching(&condition.column, &condition.values),
         Selection::None => Ok(HashSet::new()),
-        Selection::Same(_) => Err(Problem::new(Input::Promotion, Fault::Contradiction, "`same` is for substitutes").column(key).remedy("Give products, category or where").into()),
+        Selection::Same(_) => {
+            Err(Problem::new(Input::Promotion, Fault::Contradiction, "`same` is for substitutes").column(key).remedy("Give products, category or where").into())
+        }
     }
 }
 
@@ -257,7 +343,11 @@ fn add_listed(listed: &Ids, ids: &mut Ids, key: &str) -> Result<HashSet<u32>> {
         (Ids::Texts(listed), Ids::Texts(ids)) => Ok(add(listed, ids)),
         (listed, ids) if !listed.is_empty() => {
             let text = format!("listed product ids are {}, those of the product table {}", listed.kind(), ids.kind());
-            Err(Problem::new(Input::Promotion, Fault::IdTypes, text).column(key).value(listed.text(0)).remedy("Cast one of the two, so that ids can meet").into())
+            Err(Problem::new(Input::Promotion, Fault::IdTypes, text)
+                .column(key)
+                .value(listed.text(0))
+                .remedy("Cast one of the two, so that ids can meet")
+                .into())
         }
         _ => Ok(HashSet::new()),
     }
@@ -278,12 +368,35 @@ fn suppliers(promotion: &Promotion, catalogue: &Catalogue<'_>) -> Result<Vec<Opt
     let texts = catalogue.products.texts("supplier")?;
     let known: HashSet<&str> = texts.iter().flatten().map(String::as_str).collect();
     if let Some(missing) = promotion.suppliers.iter().find(|s| !known.contains(s.name.as_str())) {
+        // In a fixed order, so that of two names equally near always the same is meant.
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.sort_unstable();
         let hint = nearest(&missing.name, known).map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
         let problem = Problem::new(Input::Promotion, Fault::UnknownSupplier, "no product has this supplier").column("suppliers.name");
         return Err(problem.value(&missing.name).remedy(format!("{hint}Compare it with the product table's column `supplier`")).into());
     }
     let index: HashMap<&str, u16> = promotion.suppliers.iter().map(|s| s.name.as_str()).zip(0..).collect();
     Ok(texts.iter().map(|t| t.as_ref().and_then(|t| index.get(t.as_str()).copied())).collect())
+}
+
+/// The products of a declared supplier, by whether its margin per unit is known of them.
+#[derive(Debug, Clone, Default)]
+struct SupplierProducts {
+    with_margin: bool,
+    without_margin: Vec<usize>,
+}
+
+impl SupplierProducts {
+    /// Where the margin is known of some products only, what that means for the others.
+    fn warning(&self, supplier: &str, ids: &Ids) -> Option<Warning> {
+        let first = self.without_margin.first().filter(|_| self.with_margin)?;
+        let text = format!(
+            "{} products of {supplier} (first {}) have no supplier_unit_margin; their units earn it nothing in its bridge. Fill the column, or give margin_per_unit",
+            self.without_margin.len(),
+            ids.text(*first)
+        );
+        Some(Warning::new(Hazard::WithoutSupplierMargin, text))
+    }
 }
 
 /// Amounts and measures while they are gathered.
@@ -293,11 +406,12 @@ struct Amounts<'a> {
     specs: Vec<AmountSpec>,
     measures: Vec<Measure>,
     absent: Vec<AbsentMeasure>,
+    warnings: Vec<Warning>,
 }
 
 impl<'a> Amounts<'a> {
     fn new(study: &'a Study, catalogue: &'a Catalogue<'a>, partition: Option<&Partition>) -> Result<Self> {
-        let mut amounts = Self { study, catalogue, specs: Vec::new(), measures: Vec::new(), absent: Vec::new() };
+        let mut amounts = Self { study, catalogue, specs: Vec::new(), measures: Vec::new(), absent: Vec::new(), warnings: Vec::new() };
         amounts.check_vat()?;
         let promotion = &study.promotion;
         let units = amounts.column("quantity", None)?;
@@ -391,7 +505,7 @@ impl<'a> Amounts<'a> {
         }
         let Some(partition) = partition else { return Ok(None) };
         let known = if by_product { table.numbers("unit_cost")? } else { Vec::new() };
-        let unit_cost = (0..partition.products.len()).map(|i| known.get(i).copied().flatten().unwrap_or(f64::NAN)).collect();
+        let unit_cost = partition.by_product(&known);
         let column_of = |term: &Term| match &self.specs[term.amount].source {
             AmountSource::Column { column, ex_vat, .. } => (column.clone(), *ex_vat),
             _ => (String::new(), false),
@@ -418,7 +532,8 @@ impl<'a> Amounts<'a> {
         (!terms.is_empty()).then(|| Measure::sum("funding", terms))
     }
 
-    /// Quantity times the supplier's unit margin, over the products of the declared suppliers.
+    /// Quantity times the supplier's unit margin, one term for each declared supplier whose unit margin is known of any product. Those of whom
+    /// nothing is known have no term: their bridges are absent, not zero.
     fn supplier_margin(&mut self, partition: Option<&Partition>) -> Result<Option<Measure>> {
         let suppliers = &self.study.promotion.suppliers;
         let table = self.catalogue.products;
@@ -428,25 +543,47 @@ impl<'a> Amounts<'a> {
             return Ok(None);
         }
         let known = if listed { table.numbers("supplier_unit_margin")? } else { Vec::new() };
-        let margin = |index: usize| {
+        let mut value = vec![0.0; partition.products.len()];
+        let mut of_supplier = vec![SupplierProducts::default(); suppliers.len()];
+        for (index, value) in value.iter_mut().enumerate() {
             let class = partition.classes[usize::from(partition.class_of_product[index])];
-            let supplier = class.supplier.and_then(|s| suppliers.get(usize::from(s)))?;
-            supplier.margin_per_unit.or_else(|| known.get(index).copied().flatten())
-        };
-        let value = (0..partition.products.len()).map(|index| margin(index).unwrap_or(0.0)).collect();
+            let Some(place) = class.supplier.map(usize::from) else { continue };
+            match suppliers[place].margin_per_unit.or_else(|| known.get(index).copied().flatten()) {
+                Some(margin) => (*value, of_supplier[place].with_margin) = (margin, true),
+                None => of_supplier[place].without_margin.push(index),
+            }
+        }
+        for (supplier, products) in suppliers.iter().zip(&of_supplier) {
+            self.warnings.extend(products.warning(&supplier.name, &partition.products));
+        }
+        let amount = self.specs.len();
+        let terms = (0..).zip(&of_supplier).filter(|(_, products)| products.with_margin);
+        let terms: Vec<Term> = terms.map(|(supplier, _)| Term { supplier: Some(supplier), ..Term::new(amount, 1.0) }).collect();
+        if terms.is_empty() {
+            return Ok(None);
+        }
         self.specs.push(AmountSpec { name: "supplier_margin".into(), source: AmountSource::PerUnit { value } });
-        Ok(Some(Measure::sum("supplier_margin", vec![Term::new(self.specs.len() - 1, 1.0)])))
+        Ok(Some(Measure::sum("supplier_margin", terms)))
     }
 
     fn user_measures(&mut self) -> Result<()> {
         let taken = |name: &str, measures: &[Measure]| OWN_MEASURES.contains(&name) || measures.iter().any(|m| m.name == name);
-        let clash = |name: &str| Problem::new(Input::Promotion, Fault::Contradiction, "a measure of this name exists already").column("measures.name").value(name).remedy("Choose another name");
+        let clash = |name: &str| {
+            Problem::new(Input::Promotion, Fault::Contradiction, "a measure of this name exists already")
+                .column("measures.name")
+                .value(name)
+                .remedy("Choose another name")
+        };
         for measure in &self.study.promotion.measures {
             if taken(&measure.name, &self.measures) {
                 return Err(clash(&measure.name).into());
             }
-            if let Some(condition) = &measure.condition && !self.catalogue.texts.contains(&condition.column.as_str()) && !self.catalogue.products.has(&condition.column) {
-                let problem = Problem::new(Input::Promotion, Fault::MissingColumn, "neither the transactions nor the products have this column").column(&condition.column);
+            if let Some(condition) = &measure.condition
+                && !self.catalogue.texts.contains(&condition.column.as_str())
+                && !self.catalogue.products.has(&condition.column)
+            {
+                let problem = Problem::new(Input::Promotion, Fault::MissingColumn, "neither the transactions nor the products have this column")
+                    .column(&condition.column);
                 return Err(problem.remedy("A measure's condition names a column of one of the two").into());
             }
             let term = self.column(&measure.column, measure.condition.as_ref())?;

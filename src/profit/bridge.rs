@@ -222,6 +222,7 @@ pub(crate) fn bridge(books: &Books<'_>) -> Profit {
     let retailer = books.rows().into_iter().map(|(row, form)| MoneyRow::new(row, form.map(|f| books.estimate(&f)))).collect();
     let outside = books.measure("offer_discount").map(|m| books.money(books.change(Some(m), |a| !focal_promotion(a))));
     let outside = Known::from_option(outside, Reason::NoOfferDiscount).map(|f| books.estimate(&f));
-    let suppliers = books.promotion.suppliers.iter().enumerate().map(|(index, s)| SupplierBridge { supplier: s.name.clone(), rows: books.supplier(index) }).collect();
+    let suppliers =
+        books.promotion.suppliers.iter().enumerate().map(|(index, s)| SupplierBridge { supplier: s.name.clone(), rows: books.supplier(index) }).collect();
     Profit { retailer, memo: vec![MoneyRow::new("offer_discount_outside_focal", outside)], suppliers }
 }

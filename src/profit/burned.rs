@@ -1,7 +1,7 @@
 //! Burned budget: offer discount on focal units that would have been bought anyway. Bounded, not known.
 
 use super::bridge::{Books, focal_promotion};
-use super::ratios::{on_offer_lines, redeemed_units};
+use super::ratios::{on_offer_lines, redeemed_units, without_units};
 use crate::estimate::{ArmForm, Level};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::Alternative;
@@ -15,7 +15,8 @@ use crate::study::Alternative;
 pub struct BurnedBudget {
     /// Units, for all target customers.
     pub units: BurnedBounds,
-    /// The same times the average offer discount per redeemed unit; exact only where all discounts are equal.
+    /// The same times the average offer discount per redeemed unit; exact only where all discounts are equal. Where the estimator leaves the target's
+    /// figures as the ledger has them, its upper limit is at most the discount given.
     pub money: BurnedBounds,
     /// What is known of the bounds.
     pub state: BurnedState,
@@ -50,6 +51,17 @@ pub enum BurnedState {
     OfferLinesUnknown,
     /// Nobody redeemed the offer.
     NoRedemptions,
+    /// Redemptions are counted, but no unit lies on offer lines: a log that meets no line, or lines without quantity.
+    RedemptionsWithoutUnits,
+}
+
+/// What is known of redemptions besides the lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Redemptions {
+    /// Of the target.
+    pub(crate) count: f64,
+    /// Whether the estimator leaves the target's figures as the ledger has them, so that the discount given is known without error.
+    pub(crate) as_ledger: bool,
 }
 
 const ASSUMPTION: &str = "the offer takes no focal unit away";
@@ -67,12 +79,13 @@ impl BurnedBounds {
 }
 
 /// The burned budget of a study.
-pub(crate) fn burned_budget(books: &Books<'_>) -> BurnedBudget {
+pub(crate) fn burned_budget(books: &Books<'_>, redemptions: Redemptions) -> BurnedBudget {
     let none = |state, reason| BurnedBudget { units: BurnedBounds::missing(reason), money: BurnedBounds::missing(reason), state, assumption: ASSUMPTION };
     let Some(redeemed) = redeemed_units(books) else { return none(BurnedState::OfferLinesUnknown, Reason::OfferLinesUnknown) };
     let r = books.contrast.value(&redeemed);
     if !(r > 0.0) {
-        return none(BurnedState::NoRedemptions, Reason::NoRedemptions);
+        let state = if redemptions.count > 0.0 { BurnedState::RedemptionsWithoutUnits } else { BurnedState::NoRedemptions };
+        return none(state, without_units(redemptions.count));
     }
     let coefficients = books.measure("units").map_or_else(Vec::new, |m| books.grid.form(m, focal_promotion));
     let direct = books.money(books.contrast.effect(&coefficients));
@@ -86,8 +99,14 @@ pub(crate) fn burned_budget(books: &Books<'_>) -> BurnedBudget {
         (Known::Missing(reason), _) | (_, Known::Missing(reason)) => Known::Missing(reason),
     };
     let units = BurnedBounds { low: Known::Value(low), high: Known::Value(high), ci_low: lower, ci_high: upper };
-    let per_unit = on_offer_lines(books, "offer_discount").map(|form| books.contrast.value(&form) / r);
-    let money = per_unit.map_or(BurnedBounds::missing(Reason::NoOfferDiscount), |d| units.times(d));
+    let given = on_offer_lines(books, "offer_discount").map(|form| books.contrast.value(&form));
+    let money = given.map_or(BurnedBounds::missing(Reason::NoOfferDiscount), |given| {
+        let mut money = units.times(given / r);
+        if redemptions.as_ledger {
+            money.ci_high = money.ci_high.map(|high| high.min(given));
+        }
+        money
+    });
     let state = if low > high { BurnedState::Crossed } else { BurnedState::Bounded };
     BurnedBudget { units, money, state, assumption: ASSUMPTION }
 }

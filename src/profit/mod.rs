@@ -9,5 +9,5 @@ pub use burned::{BurnedBounds, BurnedBudget, BurnedState};
 pub use ratios::RatioEstimate;
 
 pub(crate) use bridge::{Books, bridge, limits};
-pub(crate) use burned::burned_budget;
+pub(crate) use burned::{Redemptions, burned_budget};
 pub(crate) use ratios::ratios;

@@ -2,6 +2,7 @@
 
 use super::bridge::{Books, focal_promotion};
 use crate::cells::Atom;
+use crate::effects::Measure;
 use crate::estimate::{ArmForm, Interval, Ratio};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::FundingRate;
@@ -33,7 +34,7 @@ impl RatioEstimate {
     }
 }
 
-/// The ratios of METHOD section 6. Formulas, with M = incremental margin + promotional discount, gross cost = promotional discount + internal
+/// The ratios. Formulas, with M = incremental margin + promotional discount, gross cost = promotional discount + internal
 /// cost, retailer cost = gross cost - subsidy:
 ///
 /// | ratio | formula |
@@ -44,8 +45,10 @@ impl RatioEstimate {
 /// | `cost_per_incremental_unit` | gross cost / change of units, focal.promotion |
 /// | `net_to_direct` | total / direct, net sales |
 /// | `redemption_incrementality` | change of units, focal.promotion / redeemed units; alone it overstates, see the burned budget |
-/// | `break_even_uplift` | ((d - f) U0 + K - lump) / ((m - d + f + o) U0), without an interval |
-pub(crate) fn ratios(books: &Books<'_>) -> Vec<RatioEstimate> {
+/// | `break_even_uplift` | (rho (d - f) U0 + K - lump) / ((m - rho (d - f) + o) U0), without an interval |
+///
+/// rho is the share of the target's focal units that are redeemed: 1 where the discount is on every unit.
+pub(crate) fn ratios(books: &Books<'_>, redemptions: f64) -> Vec<RatioEstimate> {
     let discount = books.promotional_discount();
     let gross = discount.clone().plus_constant(books.internal_cost);
     let retailer = gross.clone().plus(-1.0, &books.subsidy());
@@ -60,7 +63,7 @@ pub(crate) fn ratios(books: &Books<'_>) -> Vec<RatioEstimate> {
         Some(redeemed) => divide(Some(units.clone()), &redeemed, Reason::OfferLinesUnknown),
         None => Known::Missing(Reason::OfferLinesUnknown),
     };
-    let (break_even, break_even_direct) = break_even(books);
+    let (break_even, break_even_direct) = break_even(books, redemptions);
     vec![
         RatioEstimate::new("roi_on_gross_cost", divide(gain, &gross, Reason::NoCost)),
         RatioEstimate::new("roi_on_retailer_cost", divide(books.net_profit(), &retailer, Reason::NoCost)),
@@ -82,31 +85,58 @@ pub(crate) fn redeemed_units(books: &Books<'_>) -> Option<ArmForm> {
 pub(crate) fn on_offer_lines(books: &Books<'_>, measure: &str) -> Option<ArmForm> {
     let told_apart = books.promotion.offer_lines() != crate::study::OfferLines::Unknown;
     let measure = books.measure(measure).filter(|_| told_apart)?;
-    let form = books.grid.form(measure, |a: &Atom| a.offer == Some(true));
-    Some(books.money(books.contrast.target_mean(&form)))
+    Some(of_offer_lines(books, measure))
 }
 
-/// The uplift of focal units at which net profit is zero, and the same without the other margins. `d`, `m`, `f`: discount, shelf margin and funding a
-/// unit on offer lines; `U0`: focal units the target would have bought anyway; `o`: the other margins per incremental focal unit.
-fn break_even(books: &Books<'_>) -> (Known<f64>, Known<f64>) {
+fn of_offer_lines(books: &Books<'_>, measure: &Measure) -> ArmForm {
+    let form = books.grid.form(measure, |a: &Atom| a.offer == Some(true));
+    books.money(books.contrast.target_mean(&form))
+}
+
+/// Why no unit is redeemed: nobody redeems, or those who do are counted elsewhere than on lines with units.
+pub(super) fn without_units(redemptions: f64) -> Reason {
+    if redemptions > 0.0 { Reason::RedemptionsWithoutUnits } else { Reason::NoRedemptions }
+}
+
+/// The offer's discounts that suppliers pay.
+fn offer_paid_by_suppliers(books: &Books<'_>) -> Option<Measure> {
+    let (offer, paid) = (books.measure("offer_discount")?, books.measure("supplier_paid")?);
+    let of_offer = paid.terms().iter().filter(|t| offer.terms().iter().any(|o| o.amount == t.amount));
+    Some(Measure::sum("offer_paid_by_suppliers", of_offer.copied().collect()))
+}
+
+/// The uplift of focal units at which net profit is zero, and the same without the other margins.
+///
+/// `d`, `f`: the offer's discount and what suppliers pay of it or for it, `m`: margin before that discount (of the offer alone: other discounts stay
+/// off), each a unit on offer lines; `U0`: focal units the target would have bought anyway; `rho`: redeemed units over all focal units of the target
+/// in the promotion, taken to stay as it is; `o`: the other margins per incremental focal unit.
+fn break_even(books: &Books<'_>, redemptions: f64) -> (Known<f64>, Known<f64>) {
     let missing = |reason| (Known::Missing(reason), Known::Missing(reason));
     let Some(units) = redeemed_units(books) else { return missing(Reason::OfferLinesUnknown) };
     let units = books.contrast.value(&units);
     if !(units > 0.0) {
-        return missing(Reason::NoRedemptions);
+        return missing(without_units(redemptions));
     }
     let per_unit = |name: &str| on_offer_lines(books, name).map(|form| books.contrast.value(&form) / units);
-    let Some(margin) = per_unit("shelf_margin") else { return missing(Reason::NoCost) };
-    let (d, f) = (per_unit("offer_discount").unwrap_or(0.0), per_unit("funding").unwrap_or(0.0) + per_unit("supplier_paid").unwrap_or(0.0));
+    let Some(margin) = per_unit("margin") else { return missing(Reason::NoCost) };
+    let d = per_unit("offer_discount").unwrap_or(0.0);
+    let paid = offer_paid_by_suppliers(books).map_or(0.0, |measure| books.contrast.value(&of_offer_lines(books, &measure)) / units);
+    let f = per_unit("funding").unwrap_or(0.0) + paid;
+    let m = margin + d;
     let lump: f64 = books.promotion.funding.iter().filter(|f| !f.in_unit_cost).filter_map(crate::study::Funding::rate).map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 }).sum();
     let value = |form: &ArmForm| books.contrast.value(form);
     let units_form = books.measure("units").map_or_else(Vec::new, |m| books.grid.form(m, focal_promotion));
     let anyway = value(&books.money(books.contrast.level(&units_form)));
     let gained = value(&books.money(books.contrast.effect(&units_form)));
     let other = books.measure("margin").map_or(0.0, |m| value(&books.money(books.change(Some(m), |a| !focal_promotion(a)))));
+    let bought = anyway + gained;
+    if !(bought > 0.0) {
+        return missing(Reason::DenominatorNotPositive);
+    }
+    let given = units / bought * (d - f);
     let at = |o: f64| {
-        let denominator = (margin - d + f + o) * anyway;
-        if denominator > 0.0 { Known::Value(((d - f) * anyway + books.internal_cost - lump) / denominator) } else { Known::Missing(Reason::DenominatorNotPositive) }
+        let denominator = (m - given + o) * anyway;
+        if denominator > 0.0 { Known::Value((given * anyway + books.internal_cost - lump) / denominator) } else { Known::Missing(Reason::DenominatorNotPositive) }
     };
     let with_others = if gained > 0.0 { at(other / gained) } else { Known::Missing(Reason::DenominatorNotPositive) };
     (with_others, at(0.0))

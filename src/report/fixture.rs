@@ -247,6 +247,7 @@ pub(super) fn refused() -> Measurement {
         answer: GoalAnswer::Undecided,
     });
     refused.checks[2] = check("placebo", Status::Fail, "before the promotion the method finds 9.81 incremental units");
+    refused.checks[2].p_value = Known::Value(0.000_2);
     refused.warnings.push(Warning::new(Hazard::FocalShare, "Incremental sales of the offer say little apart"));
     refused.conclusion = Conclusion::Refused { reasons: vec!["placebo".to_owned(), "no_placebo".to_owned(), "something_new".to_owned()] };
     refused

@@ -34,6 +34,11 @@ pub(super) fn headline(measurement: &Measurement) -> Vec<String> {
     sentences.into_iter().flatten().collect()
 }
 
+/// The beginning of a sentence on an effect: where the target was chosen, with the condition under which it is one.
+fn condition(measurement: &Measurement, drawn: &'static str, chosen: &'static str) -> String {
+    if measurement.randomised { drawn.to_owned() } else { format!("If nothing else sets the groups apart, {chosen}") }
+}
+
 /// What the sentences on sales say in numbers.
 struct Sales {
     each: String,
@@ -95,16 +100,16 @@ fn sales(measurement: &Measurement) -> String {
         Err(reason) => return format!("What it sold cannot be said: {reason}."),
     };
     let Sales { each, each_range, all, all_range, relative, side, above } = figures;
-    let condition = if measurement.randomised { "It sold" } else { "If nothing else sets the groups apart, it sold" };
     let level = confidence(measurement.confidence);
     let who = customer(measurement.estimand);
     let relative = relative.map(|r| format!(", {r}")).unwrap_or_default();
     let way = if above { "more" } else { "less" };
     let amounts = format!("{each} {way} net sales per {who}{relative} ({level} interval {each_range}), {all} {way} in total ({all_range})");
     if side == Side::Either {
-        return format!("It is not clear whether it sold more: the estimate is {amounts}.");
+        let unclear = even(measurement, "it is not clear whether it sold more");
+        return format!("{unclear}: the estimate is {amounts}.");
     }
-    format!("{condition} {way}: {amounts}.")
+    format!("{} {way}: {amounts}.", condition(measurement, "It sold", "it sold"))
 }
 
 fn earnings(measurement: &Measurement) -> String {
@@ -120,17 +125,24 @@ fn earnings(measurement: &Measurement) -> String {
     let interval = limits(net.ci_low, net.ci_high);
     let range = money_range(&interval, value, currency);
     match Side::of(&interval) {
-        Side::Above => format!("It earned {} after all costs and suppliers' payments ({level} interval {range}).", like(&interval, value, value, currency)),
+        Side::Above => format!("{} {} after all costs and suppliers' payments ({level} interval {range}).", condition(measurement, "It earned", "it earned"), like(&interval, value, value, currency)),
         Side::Below => {
             let loss = money_range(&negative(interval), value, currency);
-            format!("It lost {} after all costs and suppliers' payments ({level} interval of the loss {loss}).", like(&interval, value, -value, currency))
+            let lost = condition(measurement, "It lost", "it lost");
+            format!("{lost} {} after all costs and suppliers' payments ({level} interval of the loss {loss}).", like(&interval, value, -value, currency))
         }
         Side::Either => {
             let way = if value < 0.0 { "loss" } else { "profit" };
             let amount = like(&interval, value, value.abs(), currency);
-            format!("It is not clear whether it earned or lost money: the estimate is a net {way} of {amount} ({level} interval {range}).")
+            let unclear = even(measurement, "it is not clear whether it earned or lost money");
+            format!("{unclear}: the estimate is a net {way} of {amount} ({level} interval {range}).")
         }
     }
+}
+
+/// A sentence on what is not clear, even under the condition.
+fn even(measurement: &Measurement, unclear: &str) -> String {
+    if measurement.randomised { unclear.replacen("it", "It", 1) } else { format!("Even if nothing else sets the groups apart, {unclear}") }
 }
 
 /// The interval of the value with the other sign.
@@ -151,7 +163,8 @@ fn burned(measurement: &Measurement) -> Option<String> {
     };
     let interval = Interval::Bounded { low, high };
     let range = money_range(&interval, high, currency(measurement)).replacen(" to ", " and ", 1);
-    Some(format!("Of the discount, between {range} went to units that would have been bought anyway (burned budget)."))
+    let of = condition(measurement, "Of the discount,", "of the discount");
+    Some(format!("{of} between {range} went to units that would have been bought anyway (burned budget)."))
 }
 
 fn difference(measurement: &Measurement) -> String {

@@ -115,6 +115,10 @@ fn burned_notes(measurement: &Measurement) -> Vec<String> {
         }
         BurnedState::OfferLinesUnknown => return vec![format!("{ABSENT} Not known: where the offer is redeemed cannot be told from the lines.")],
         BurnedState::NoRedemptions => return vec![format!("{ABSENT} Nobody redeemed the offer, so nothing was burned by it.")],
+        BurnedState::RedemptionsWithoutUnits => {
+            let text = "Not known: redemptions are counted, and charged where they cost, but no unit lies on the lines that they should mark.";
+            return vec![format!("{ABSENT} {text}")];
+        }
     };
     let mut notes = vec![format!("{state} Assumption: {}. Money is exact only where all discounts per unit are equal.", burned.assumption)];
     if Voice::of(measurement) == Voice::Differences {

@@ -37,7 +37,7 @@ fn a_sound_study_gives_the_verdict_first_and_then_the_answer() {
             "2017-05-08 to 2017-06-25 (49 days)",
             "post has 7 of the 28 days asked for",
             "1,076 target (drawn at random), 1,393 control",
-            "Verdict: EXPERIMENT. The figures below are what the promotion caused.",
+            "Verdict: EXPERIMENT. The figures below are estimates of what the promotion caused.",
             "It sold more: 10.95 EUR more net sales per target customer, +13.7 % (95 % interval 2.48 to 19.41 EUR), 11,777 EUR more in total (2,666 to 20,888 EUR).",
             "It earned 2,114.60 EUR after all costs and suppliers' payments (95 % interval 148.72 to 4,080.48 EUR).",
             "Of the discount, between 512.50 and 818.75 EUR went to units that would have been bought anyway (burned budget).",
@@ -166,7 +166,7 @@ fn every_conclusion_has_a_verdict() {
     study.conclusion = Conclusion::Inconclusive { reasons: vec!["meat +10 %".to_owned()] };
     holds(
         &flat(&study),
-        &["INCONCLUSIVE.", "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.", "drawn at random and no check objects"],
+        &["INCONCLUSIVE.", "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.", "drawn at random and no check that could be run objects (not run: other promotions alike)"],
     );
     study.randomised = false;
     study.conclusion = Conclusion::Observational;

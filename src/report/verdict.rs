@@ -2,6 +2,7 @@
 
 use super::words::Voice;
 use crate::measure::Measurement;
+use crate::study::EstimatorName;
 use crate::validity::{Conclusion, Status};
 
 /// The verdict.
@@ -26,23 +27,47 @@ pub(super) struct Objection {
     pub(super) remedy: String,
 }
 
-const CHOSEN: &str = "The target group was chosen, not drawn. What the groups bought before is accounted for and no check finds a difference that is left, \
-    but no check can rule one out: the figures are effects only if nothing else sets the groups apart. Draw the next target group at random.";
+/// The checks that can refuse a study.
+const REFUSING: [&str; 5] = ["sample_ratio", "baseline_balance", "placebo", "control_leak", "other_promotions"];
+
+/// That no check objects, and which could not be run.
+fn objections(measurement: &Measurement) -> String {
+    let not_run = measurement.checks.iter().filter(|c| c.status == Status::NotRun && REFUSING.contains(&c.check));
+    let names: Vec<String> = not_run.map(|c| super::words::check(c.check, Voice::of(measurement))).collect();
+    if names.is_empty() { "no check objects".to_owned() } else { format!("no check that could be run objects (not run: {})", names.join(", ")) }
+}
+
+/// What a chosen target allows to say.
+fn chosen(measurement: &Measurement) -> String {
+    let adjusted = measurement.covariates.used.iter().any(|name| name.contains(".baseline."));
+    let before = match measurement.estimator {
+        EstimatorName::DifferenceInDifferences => "What each customer bought before is subtracted",
+        _ if adjusted => "What the groups bought before is accounted for",
+        _ => "What the groups bought before is not accounted for",
+    };
+    let objections = objections(measurement);
+    format!(
+        "The target group was chosen, not drawn. {before}; {objections}. A difference may be left all the same, and no check can rule one out: the figures \
+         are effects only if nothing else sets the groups apart. Draw the next target group at random."
+    )
+}
 
 /// The verdict of a measurement.
 pub(super) fn verdict(measurement: &Measurement) -> Verdict {
     match &measurement.conclusion {
         Conclusion::Experiment => Verdict {
-            line: "EXPERIMENT. The figures below are what the promotion caused.".to_owned(),
-            text: "The target group was drawn at random, and no check objects. What chance leaves open is in the intervals.".to_owned(),
+            line: "EXPERIMENT. The figures below are estimates of what the promotion caused.".to_owned(),
+            text: format!("The target group was drawn at random, and {}. What chance leaves open is in the intervals.", objections(measurement)),
             reasons: Vec::new(),
         },
-        Conclusion::Observational => {
-            Verdict { line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(), text: CHOSEN.to_owned(), reasons: Vec::new() }
-        }
+        Conclusion::Observational => Verdict {
+            line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(),
+            text: chosen(measurement),
+            reasons: Vec::new(),
+        },
         Conclusion::Inconclusive { reasons } => Verdict {
             line: "INCONCLUSIVE. The data cannot say whether the goal was met.".to_owned(),
-            text: inconclusive(measurement.randomised),
+            text: inconclusive(measurement),
             reasons: reasons.iter().map(|goal| undecided(goal)).collect(),
         },
         Conclusion::Refused { reasons } => Verdict {
@@ -55,11 +80,12 @@ pub(super) fn verdict(measurement: &Measurement) -> Verdict {
     }
 }
 
-fn inconclusive(randomised: bool) -> String {
-    if randomised {
-        "The target group was drawn at random and no check objects, so the figures are effects; they are too uncertain to decide.".to_owned()
+fn inconclusive(measurement: &Measurement) -> String {
+    if measurement.randomised {
+        let objections = objections(measurement);
+        format!("The target group was drawn at random and {objections}, so the figures are estimates of effects; they are too uncertain to decide.")
     } else {
-        CHOSEN.to_owned()
+        chosen(measurement)
     }
 }
 
@@ -72,8 +98,10 @@ fn undecided(goal: &str) -> Objection {
 }
 
 fn objection(measurement: &Measurement, reason: &str) -> Objection {
-    let (problem, remedy) = refusal(reason, measurement.randomised);
     let failed = measurement.checks.iter().find(|c| c.check == reason && c.status == Status::Fail);
+    // A placebo that finds nothing, and is too wide to say so.
+    let wide = reason == "placebo" && failed.and_then(|c| c.p_value.value()).is_some_and(|p| p >= 0.05);
+    let (problem, remedy) = refusal(if wide { "placebo_width" } else { reason }, measurement.randomised);
     let found = failed.map(|c| Voice::Differences.sentence(&c.text)).filter(|text| !text.is_empty());
     Objection { problem, found, remedy: remedy.to_owned() }
 }
@@ -85,6 +113,15 @@ fn refusal(reason: &str, randomised: bool) -> (String, &'static str) {
             "The same comparison, made in the weeks before the promotion, already finds a difference where there is nothing to find. What it finds \
              later may be that same difference.",
             "Compare with customers who bought alike before, add covariates that explain the difference, or draw the next target group at random.",
+        ),
+        "placebo_width" => (
+            "The same comparison, made in the weeks before the promotion, finds no difference, but is too uncertain to exclude one that would matter. What \
+             it finds later may be such a difference.",
+            "Bring a longer baseline or more customers, or draw the next target group at random.",
+        ),
+        "nothing_bought" => (
+            "No assigned customer bought anything in any window, so that there is nothing to compare.",
+            "Compare the customer ids of the assignment with those of the transactions, and the windows with the days of the ledger.",
         ),
         "no_placebo" => (
             "The target group was chosen, and too few days before the promotion are covered to test whether the groups would have bought alike anyway.",

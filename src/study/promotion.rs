@@ -291,19 +291,18 @@ impl Promotion {
         self.check_unknown_offer(problems);
     }
 
+    /// Terms that need the offer lines cannot be had where those are unknown.
     fn check_unknown_offer(&self, problems: &mut Problems) {
-        match self.offer_lines() {
-            OfferLines::Unknown => {
-                if self.costs.per_redemption > 0.0 {
-                    let problem = at("costs.per_redemption", Fault::OfferLinesUnknown, "a cost per redemption needs the redemptions, which are unknown");
-                    problems.push(problem.value(self.costs.per_redemption).remedy("Say where they are seen by offer_lines, or set it to 0"));
-                }
-                for funding in self.funding.iter().filter(|f| !matches!(f.rate(), Some(FundingRate::Lump(_)) | None)) {
-                    let problem = at("funding", Fault::OfferLinesUnknown, "funding by line needs the offer lines, which are unknown");
-                    problems.push(problem.value(&funding.supplier).remedy("Say where they are seen by offer_lines, or give a lump_sum"));
-                }
-            }
-            _ => {}
+        if self.offer_lines() != OfferLines::Unknown {
+            return;
+        }
+        if self.costs.per_redemption > 0.0 {
+            let problem = at("costs.per_redemption", Fault::OfferLinesUnknown, "a cost per redemption needs the redemptions, which are unknown");
+            problems.push(problem.value(self.costs.per_redemption).remedy("Say where they are seen by offer_lines, or set it to 0"));
+        }
+        for funding in self.funding.iter().filter(|f| !matches!(f.rate(), Some(FundingRate::Lump(_)) | None)) {
+            let problem = at("funding", Fault::OfferLinesUnknown, "funding by line needs the offer lines, which are unknown");
+            problems.push(problem.value(&funding.supplier).remedy("Say where they are seen by offer_lines, or give a lump_sum"));
         }
     }
 

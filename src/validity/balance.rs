@@ -7,6 +7,11 @@ use crate::cells::Role;
 use crate::known::Reason;
 use crate::study::{Arm, Period};
 
+/// Raw standardised differences above this warn.
+const RAW: f64 = 0.25;
+/// Standardised differences under the weights above this refuse a chosen target.
+const WEIGHTED: f64 = 0.1;
+
 /// Joint Wald test of baseline net sales per role (by permutation when an arm has fewer than 200 customers), and standardised differences, raw
 /// and under the weights.
 pub(super) struct BaselineBalance;
@@ -17,6 +22,9 @@ impl Check for BaselineBalance {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> CheckResult {
+        if evidence.nothing_bought() {
+            return CheckResult::not_run(self.name(), Reason::NothingBought);
+        }
         if evidence.windows.days(Period::Baseline) == 0 {
             return CheckResult::not_run(self.name(), Reason::NoBaseline);
         }
@@ -31,14 +39,17 @@ impl Check for BaselineBalance {
         let raw = largest(&columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
         let weighted = largest(&columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
         let randomised = evidence.study.promotion.randomised;
-        // A permutation p cannot fall below 1 in 2,000; below .001 it is one of the two smallest.
-        let fail = if randomised { p < 0.001 } else { !evidence.estimator.differences() && weighted > 0.1 };
-        let warn = p < 0.05 || raw > 0.25;
+        // A permutation p is at least 1 in 2,000, and that is the only one below .001.
+        let fail = if randomised { p < 0.001 } else { !evidence.estimator.differences() && weighted > WEIGHTED };
+        let warn = p < 0.05 || raw > RAW;
         let status = if fail { Status::Fail } else if warn { Status::Warn } else { Status::Pass };
-        let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights");
+        let own = evidence.estimator.adjusts() && evidence.study.options.covariates.iter().any(|name| name == "net_sales");
+        let own = if own && !randomised { " (about 0 by construction: baseline net sales are what the weights level out)" } else { "" };
+        let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights{own}");
         let threshold = match status {
             Status::Fail if randomised => 0.001,
-            Status::Fail => 0.1,
+            Status::Fail => WEIGHTED,
+            Status::Warn if p >= 0.05 => RAW,
             _ => 0.05,
         };
         result(self.name(), status, wald.statistic, Some(p), threshold, text)

@@ -1,4 +1,4 @@
-//! The checks of METHOD section 7, one value each.
+//! The checks of the design and the data, one value each.
 
 use super::balance::BaselineBalance;
 use super::placebo::Placebo;
@@ -7,7 +7,7 @@ use crate::cells::{CellTable, Role};
 use crate::effects::{Measure, measure_by_customer};
 use crate::estimate::{Estimator, Fit, Level, binomial_two_sided, chi_squared_sf, normal_sf};
 use crate::known::{Known, Reason};
-use crate::study::{Arm, Ids, Period, Study, Windows};
+use crate::study::{Arm, Ids, OfferLines, Period, Study, Windows};
 
 /// What a check may look at.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,11 @@ impl Evidence<'_> {
     fn share(&self, arm: Arm, meets: impl Fn(usize) -> bool) -> f64 {
         let hits = self.study.assignment.arm.iter().enumerate().filter(|(i, a)| **a == arm && meets(*i)).count();
         hits as f64 / self.customers(arm)
+    }
+
+    /// Whether no assigned customer bought anything in any window.
+    pub(super) fn nothing_bought(&self) -> bool {
+        self.cells.columns.iter().flatten().all(|v| *v == 0.0)
     }
 
     pub(super) fn level(&self) -> Level {
@@ -136,6 +141,10 @@ impl Check for ControlLeak {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> CheckResult {
+        if evidence.study.promotion.offer_lines() == OfferLines::All {
+            // Every focal line of the target and no other is one: the control could not leak.
+            return CheckResult::not_run(self.name(), Reason::OfferLinesOfTarget);
+        }
         let Some(redemptions) = &evidence.cells.redemptions else {
             return CheckResult::not_run(self.name(), Reason::OfferLinesUnknown);
         };

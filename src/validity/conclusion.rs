@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{CheckResult, Status};
+use crate::known::Reason;
 
 /// What may be concluded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,9 +19,9 @@ pub enum Conclusion {
         /// The undecided goals.
         reasons: Vec<String>,
     },
-    /// The target was chosen, and no check objects.
+    /// The target was chosen, and no check that could be run objects.
     Observational,
-    /// The target was drawn, and no check objects.
+    /// The target was drawn, and no check that could be run objects.
     Experiment,
 }
 
@@ -33,11 +34,16 @@ impl Conclusion {
 }
 
 /// The first that applies: refused, inconclusive, observational, experiment. Warnings never change it.
+///
+/// Refused is a study in which a check fails; in which the target was chosen and no placebo could be run; and in which nobody bought anything, so that
+/// there is nothing to compare.
 #[must_use]
 pub fn conclude(randomised: bool, checks: &[CheckResult], undecided: &[String]) -> Conclusion {
     let mut reasons: Vec<String> = checks.iter().filter(|c| c.status == Status::Fail).map(|c| c.check.to_owned()).collect();
     let no_placebo = checks.iter().any(|c| c.check == "placebo" && c.status == Status::NotRun);
-    if !randomised && no_placebo {
+    if checks.iter().any(|c| c.status == Status::NotRun && c.statistic.reason() == Some(Reason::NothingBought)) {
+        reasons.push("nothing_bought".to_owned());
+    } else if !randomised && no_placebo {
         reasons.push("no_placebo".to_owned());
     }
     if !reasons.is_empty() {
@@ -64,6 +70,8 @@ pub enum Hazard {
     NegativePrice,
     /// Lines have no unit cost; the margin rate was used.
     WithoutCost,
+    /// A supplier's margin per unit is known of some of its products only.
+    WithoutSupplierMargin,
     /// Discount columns have empty values, taken as no discount.
     EmptyDiscounts,
     /// Offer discount lies on lines outside the offer (tender lines).

@@ -23,8 +23,8 @@ pub(super) struct TwoGroups<'a> {
 impl<'a> TwoGroups<'a> {
     pub(super) fn new(arm: &'a [Arm], columns: &[Vec<f64>]) -> Self {
         let n = arm.len() as f64;
-        let means: Vec<f64> = columns.iter().map(|c| c.iter().sum::<f64>() / n).collect();
-        let rows: Vec<Vec<f64>> = (0..arm.len()).map(|i| columns.iter().zip(&means).map(|(c, mean)| c[i] - mean).collect()).collect();
+        let centres: Vec<Option<f64>> = columns.iter().map(|column| centre(column, n)).collect();
+        let rows: Vec<Vec<f64>> = (0..arm.len()).map(|i| columns.iter().zip(&centres).map(|(c, centre)| centre.map_or(0.0, |m| c[i] - m)).collect()).collect();
         let products = outer_products(rows.iter(), columns.len());
         let of = |which: Arm| -> Vec<usize> { (0..arm.len()).filter(|&i| arm[i] == which).collect() };
         let (target, control) = (of(Arm::Target), of(Arm::Control));
@@ -70,6 +70,13 @@ impl<'a> TwoGroups<'a> {
             Known::Missing(_) => None,
         }
     }
+}
+
+/// The mean of a column; none where the values differ from it by rounding only.
+fn centre(column: &[f64], n: f64) -> Option<f64> {
+    let mean = column.iter().sum::<f64>() / n;
+    let largest = column.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    column.iter().any(|v| (v - mean).abs() > 1e-12 * largest).then_some(mean)
 }
 
 fn outer_products<'r>(rows: impl Iterator<Item = &'r Vec<f64>>, k: usize) -> Vec<f64> {

@@ -13,6 +13,7 @@ mod invariance;
 mod json_contract;
 mod plain_twin;
 mod rct;
+mod review_inputs;
 mod shop;
 mod trust;
 mod worked_example;
