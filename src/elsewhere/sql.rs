@@ -14,7 +14,7 @@ use crate::study::{Arm, Day, Ids, Period, Study, Where};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SqlPlan {
-    /// One `WITH ... SELECT` statement for `DuckDB` or PostgreSQL: one row a customer, a column an atom and amount.
+    /// One `WITH ... SELECT` statement for DuckDB or `PostgreSQL`: one row a customer, a column an atom and amount.
     pub text: String,
     /// Tables to upload first.
     pub tables: Vec<SqlTable>,

@@ -271,7 +271,7 @@ impl<'a> Sums<'a> {
     }
 
     fn finish(mut self, amounts: &[AmountSpec], assignment: &Assignment, facts: Facts) -> Result<CellTable> {
-        self.check(assignment)?;
+        self.check()?;
         let width = self.plan.len();
         let columns: Vec<Vec<f64>> = (0..self.atoms * width).into_par_iter().map(|index| self.column(index / width, index % width)).collect();
         self.visits.merge();
@@ -289,7 +289,7 @@ impl<'a> Sums<'a> {
     }
 
     /// What no measure can do without.
-    fn check(&self, assignment: &Assignment) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let mut problems = Problems::default();
         let no_rate = self.plan.iter().any(|plan| matches!(plan.source, AmountSource::Cost { otherwise: None, .. }));
         if let Some(bad) = self.lacking.cost.filter(|_| no_rate) {
@@ -304,7 +304,6 @@ impl<'a> Sums<'a> {
             let problem = self.problem(Fault::OutOfRange, "a VAT rate must lie in 0 to 1", "vat", bad);
             problems.push(problem.remedy("Write 0.21 for 21 %"));
         }
-        self.check_ids(assignment, &mut problems);
         problems.finish()
     }
 
@@ -313,20 +312,6 @@ impl<'a> Sums<'a> {
         let product = if bad.product == NONE { "not in the product table".to_owned() } else { self.partition.products.text(bad.product as usize) };
         let value = if bad.value.is_nan() { format!("product {product}") } else { format!("{}, product {product}", bad.value) };
         Problem::new(Input::Transactions, fault, text).column(column).first(bad.first as usize).value(value).count(bad.count as usize)
-    }
-
-    /// Ids that never meet would be a study of zeros.
-    fn check_ids(&self, assignment: &Assignment, problems: &mut Problems) {
-        if self.lines.used == 0 && self.lines.outside_assignment > 0 {
-            let problem = Problem::new(Input::Assignment, Fault::NoCommonIds, "no assigned customer has a line in the windows").column("customer");
-            let problem = problem.value(assignment.customers.text(0)).count(assignment.len());
-            problems.push(problem.remedy("Compare the ids with those of the transactions: 7 and 007 are different customers"));
-        }
-        if self.lines.used > 0 && self.lines.without_product_row == self.lines.used && self.partition.listed > 0 {
-            let problem = Problem::new(Input::Products, Fault::NoCommonIds, "no product sold is in the product table").column("product");
-            let problem = problem.value(self.partition.products.text(0)).count(self.partition.listed);
-            problems.push(problem.remedy("Compare the ids with those of the transactions: 7 and 007 are different products"));
-        }
     }
 
     /// The column of an atom and amount, customers in order.

@@ -1,5 +1,6 @@
 //! The one place that knows the order of the rooms: plan, cells, estimate, effects, money, checks.
 
+mod meeting;
 mod plan;
 mod result;
 mod warnings;
@@ -31,6 +32,7 @@ impl Study {
     pub fn measure(&self, source: &(impl CellSource + ?Sized)) -> Result<Measurement> {
         let plan = self.plan(&source.catalogue())?;
         let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
+        meeting::check(&table, &plan.partition, &self.assignment)?;
         Job::new(self, &plan, &table)?.measure()
     }
 }

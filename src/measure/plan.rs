@@ -63,7 +63,8 @@ impl Study {
         problems.finish()?;
         match (partition, amounts) {
             (Some(partition), Some(amounts)) => {
-                Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent, warnings: amounts.warnings })
+                let warnings = amounts.warnings.into_iter().chain(self.foreign_redemptions(&partition)).collect();
+                Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent, warnings })
             }
             _ => Err(crate::error::ErrorKind::Frame("nothing was planned".into()).into()),
         }
@@ -115,6 +116,22 @@ impl Study {
             customers.get(r.customer.as_str()).map(|&customer| LoggedRedemption { customer, day: r.day.epoch(), product })
         });
         Ok(logged.collect())
+    }
+
+    /// Rows of the redemption log that are not of this study.
+    fn foreign_redemptions(&self, partition: &Partition) -> Option<Warning> {
+        let OfferRule::Log(logged) = &partition.offer else { return None };
+        let log = self.promotion.redemptions.as_deref().unwrap_or_default();
+        let outside = log.iter().filter(|r| !self.promotion.span().is_some_and(|span| span.contains(r.day))).count();
+        let strangers = log.len() - outside - logged.len();
+        (outside + strangers > 0).then(|| {
+            let text = format!(
+                "of {} rows of the redemption log {outside} lie outside the promotion window and {strangers} are of customers not assigned; they are not \
+                 counted. Check the days of the log",
+                log.len()
+            );
+            Warning::new(Hazard::LogWithoutLines, text)
+        })
     }
 
     fn markdown_rule(&self, products: &Products, catalogue: &Catalogue<'_>) -> Result<MarkdownRule> {
@@ -380,22 +397,22 @@ fn suppliers(promotion: &Promotion, catalogue: &Catalogue<'_>) -> Result<Vec<Opt
 }
 
 /// The products of a declared supplier, by whether its margin per unit is known of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct SupplierProducts {
     with_margin: bool,
-    without_margin: Vec<usize>,
+    without_margin: usize,
 }
 
 impl SupplierProducts {
     /// Where the margin is known of some products only, what that means for the others.
-    fn warning(&self, supplier: &str, ids: &Ids) -> Option<Warning> {
-        let first = self.without_margin.first().filter(|_| self.with_margin)?;
-        let text = format!(
-            "{} products of {supplier} (first {}) have no supplier_unit_margin; their units earn it nothing in its bridge. Fill the column, or give margin_per_unit",
-            self.without_margin.len(),
-            ids.text(*first)
-        );
-        Some(Warning::new(Hazard::WithoutSupplierMargin, text))
+    fn warning(&self, supplier: &str) -> Option<Warning> {
+        (self.with_margin && self.without_margin > 0).then(|| {
+            let text = format!(
+                "{} products of {supplier} have no supplier_unit_margin; their units earn it nothing in its bridge. Fill the column, or give margin_per_unit",
+                self.without_margin
+            );
+            Warning::new(Hazard::WithoutSupplierMargin, text)
+        })
     }
 }
 
@@ -550,11 +567,11 @@ impl<'a> Amounts<'a> {
             let Some(place) = class.supplier.map(usize::from) else { continue };
             match suppliers[place].margin_per_unit.or_else(|| known.get(index).copied().flatten()) {
                 Some(margin) => (*value, of_supplier[place].with_margin) = (margin, true),
-                None => of_supplier[place].without_margin.push(index),
+                None => of_supplier[place].without_margin += 1,
             }
         }
         for (supplier, products) in suppliers.iter().zip(&of_supplier) {
-            self.warnings.extend(products.warning(&supplier.name, &partition.products));
+            self.warnings.extend(products.warning(&supplier.name));
         }
         let amount = self.specs.len();
         let terms = (0..).zip(&of_supplier).filter(|(_, products)| products.with_margin);

@@ -1,7 +1,6 @@
 //! What a reader should know besides: hazards of the input, of the statistics, and of checks that warn.
 
 use super::Job;
-use crate::cells::OfferRule;
 use crate::profit::Profit;
 use crate::study::{Arm, CovarianceRule, EstimatorName, OfferLines, Period};
 use crate::validity::{CheckResult, Hazard, Status, Warning};
@@ -68,7 +67,6 @@ fn of_input(job: &Job<'_>) -> Vec<Warning> {
     warnings.extend(job.plan.warnings.iter().cloned());
     warnings.extend(log_quantities(job));
     warnings.extend(log_without_lines(job));
-    warnings.extend(unmet_log(job));
     if !job.study.assignment.segments.is_empty() {
         let names: Vec<&str> = job.study.assignment.segments.iter().map(|(name, _)| name.as_str()).collect();
         warnings.push(Warning::new(Hazard::SegmentsNotMeasured, format!("effects by segment ({}) are not measured by this version", names.join(", "))));
@@ -86,30 +84,6 @@ fn log_quantities(job: &Job<'_>) -> Option<Warning> {
     (all && (logged - on_lines).abs() > 0.005).then(|| {
         let text = format!("the log redeems {logged} units, the lines it marks hold {on_lines}; redeemed units are counted on the lines");
         Warning::new(Hazard::LogQuantities, text)
-    })
-}
-
-/// Rows of the redemption log that are not of this promotion, or that no line bears out.
-fn unmet_log(job: &Job<'_>) -> Option<Warning> {
-    let OfferRule::Log(logged) = &job.plan.partition.offer else { return None };
-    let log = job.study.promotion.redemptions.as_deref().unwrap_or_default();
-    let outside = log.iter().filter(|r| !job.study.promotion.span().is_some_and(|span| span.contains(r.day))).count();
-    let strangers = log.len() - outside - logged.len();
-    // Whether any line of a customer is an offer line is seen in its cells.
-    let mut redeems = vec![false; job.table.customers];
-    for (index, _) in job.table.atoms.iter().enumerate().filter(|(_, atom)| atom.offer == Some(true)) {
-        for amount in 0..job.table.amounts.len() {
-            redeems.iter_mut().zip(job.table.column(index, amount)).for_each(|(redeems, value)| *redeems |= *value != 0.0);
-        }
-    }
-    let alone = logged.iter().filter(|r| !redeems[r.customer as usize]).count();
-    (outside + strangers + alone > 0).then(|| {
-        let text = format!(
-            "of {} rows of the redemption log {outside} lie outside the promotion window and {strangers} are of customers not assigned: they are not counted; \
-             {alone} are of customers of whom no line is an offer line: they count as redemptions. Check the days and products of the log",
-            log.len()
-        );
-        Warning::new(Hazard::LogWithoutLines, text)
     })
 }
 

@@ -589,8 +589,8 @@ fn ids_of_different_types_never_meet_in_silence() {
     let error = Shop::new().promotion(|p| p.focal = Selection::products(["1"])).error();
     assert_says(&error, Input::Promotion, Fault::IdTypes, key("focal", "1"), "Cast one of the two");
     let strangers = Shop::new().assigned((901..=940).collect::<Vec<i64>>(), arms(20, 20));
-    let found = strangers.result();
-    assert_eq!(found.lines.map(|l| (l.used, l.outside_assignment)), Some((0, 640)));
+    let customer = Place { value: Some("901"), count: Some(40), ..column("customer") };
+    assert_says(&strangers.error(), Input::Assignment, Fault::NoCommonIds, customer, "Compare the ids");
 }
 
 /// What the shop gives with ids, days and money as they usually are.

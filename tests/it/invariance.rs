@@ -173,7 +173,12 @@ fn products_may_be_integers_too() {
         sales.iter_mut().filter_map(|s: &mut Sale| s.product.as_mut()).for_each(|p| *p = p[1..].to_owned());
     }
     let ledger = Ledger::from_frames(transactions, products, &renamed.columns()).unwrap();
-    same(&json(&renamed.study(EstimatorName::RegressionAtt), &ledger), &expected);
+    // A warning names products by their ids, which are what was changed.
+    let without_texts = |mut json: serde_json::Value| {
+        json["warnings"].as_array_mut().unwrap().iter_mut().for_each(|w| w["text"] = serde_json::Value::Null);
+        json
+    };
+    same(&without_texts(json(&renamed.study(EstimatorName::RegressionAtt), &ledger)), &without_texts(expected));
 }
 
 #[test]

@@ -50,10 +50,12 @@ fn a_redemption_outside_the_window_is_no_redemption() {
     let table = ledger.cells(&plan.partition, &study.assignment, &plan.amounts).unwrap();
     assert_eq!(table.redemptions.unwrap().iter().sum::<u32>(), 2);
     let found = study.measure(&ledger).unwrap();
-    let warning = found.warnings.iter().find(|w| w.warning == Hazard::LogWithoutLines).unwrap();
-    for part in ["of 4 rows", "1 lie outside", "1 are of customers not assigned", "1 are of customers of whom no line"] {
-        assert!(warning.text.contains(part), "{}", warning.text);
-    }
+    let texts: Vec<&str> = found.warnings.iter().filter(|w| w.warning == Hazard::LogWithoutLines).map(|w| w.text.as_str()).collect();
+    assert!(
+        texts.iter().any(|t| t.starts_with("of 4 rows of the redemption log 1 lie outside the promotion window and 1 are of customers not assigned")),
+        "{texts:?}"
+    );
+    assert!(texts.iter().any(|t| t.starts_with("1 of 2 customers")), "{texts:?}");
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn a_log_of_strangers_is_told() {
     let problem = &error.problems()[0];
     assert_eq!((problem.input, problem.fault, problem.count), (Input::Redemptions, Fault::NoCommonIds, Some(2)), "{error}");
     shop.promotion.redemptions = Some(Vec::new());
-    shop.measure(EstimatorName::Unadjusted);
+    drop(shop.measure(EstimatorName::Unadjusted));
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn a_calendar_with_a_misspelt_name_is_told() {
 fn a_calendar_of_stores_needs_lines_with_a_store() {
     let mut shop = shop();
     shop.promotion.markdown = Some(Markdown::Calendar(vec![Sale::of_product("p0", shop.promotion.start, shop.promotion.end).in_store("north")]));
-    shop.measure(EstimatorName::Unadjusted);
+    drop(shop.measure(EstimatorName::Unadjusted));
     let lines = shop.transactions().drop("store").unwrap();
     let ledger = Ledger::from_frames(lines, shop.product_table(), &shop.columns()).unwrap();
     let error = shop.study(EstimatorName::Unadjusted).measure(&ledger).unwrap_err();
@@ -172,7 +174,7 @@ fn a_supplier_without_a_margin_has_no_bridge_rather_than_one_of_zeros() {
 fn products_without_a_supplier_margin_are_counted() {
     let found = shop().measure(EstimatorName::Unadjusted);
     let warning = found.warnings.iter().find(|w| w.warning == Hazard::WithoutSupplierMargin).unwrap();
-    assert!(warning.text.starts_with("1 products of Danone (first p5)"), "{}", warning.text);
+    assert!(warning.text.starts_with("1 products of Danone have no"), "{}", warning.text);
 }
 
 /// A source whose cells were tampered with.
@@ -198,18 +200,18 @@ fn cells_of_the_wrong_shape_are_told_and_never_panic() {
     let shop = shop();
     let (study, ledger) = (shop.study(EstimatorName::RegressionAtt), shop.ledger());
     let source: &dyn CellSource = &ledger;
-    study.measure(source).unwrap();
+    drop(study.measure(source).unwrap());
     let tampers: [fn(&mut CellTable); 12] = [
         |t| t.columns[3].truncate(5),
         |t| drop(t.columns.pop()),
-        |t| drop(t.seen.pop()),
+        |t| t.seen.truncate(1),
         |t| t.redemptions.as_mut().unwrap().truncate(1),
         |t| t.redemptions = None,
         |t| t.baskets[0].baskets.clear(),
         |t| t.customers += 1,
-        |t| drop(t.atoms.pop()),
+        |t| t.atoms.truncate(1),
         |t| t.amounts.swap(0, 1),
-        |t| drop(t.spans.pop()),
+        |t| t.spans.truncate(1),
         |t| t.columns[0][0] = f64::NAN,
         |t| (t.amounts.clear(), t.columns.clear()).1,
     ];
