@@ -12,6 +12,8 @@ use crate::study::{Arm, DfRule};
 
 /// Rows handled at a time; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 256;
+/// Blocks whose matrices are held at once.
+const BLOCKS_AT_ONCE: usize = 64;
 /// Variances below this share of the raw second moment are rounding.
 const ROUNDING: f64 = 1e-24;
 /// Values below this share of the sum of their absolute terms are rounding.
@@ -197,11 +199,14 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
         })
         .collect();
     let means: Vec<f64> = by_column.iter().map(|(_, mean, _)| *mean).collect();
-    let blocks: Vec<Vec<f64>> =
-        (0..part.rows.len().div_ceil(BLOCK)).into_par_iter().map(|block| block_covariance(part, block, columns, &means, slopes)).collect();
     let mut covariance = vec![0.0; columns.len() * columns.len()];
-    for block in &blocks {
-        covariance.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+    let blocks: Vec<usize> = (0..part.rows.len().div_ceil(BLOCK)).collect();
+    // Some blocks at a time, added in order: the same bits on any number of threads, and bounded memory.
+    for some in blocks.chunks(BLOCKS_AT_ONCE) {
+        let found: Vec<Vec<f64>> = some.par_iter().map(|&block| block_covariance(part, block, columns, &means, slopes)).collect();
+        for block in &found {
+            covariance.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+        }
     }
     PartMoments {
         arm: part.arm,
@@ -436,4 +441,56 @@ fn sum_product(a: &[f64], b: &[f64]) -> f64 {
 fn bilinear(matrix: &[f64], a: &[f64], b: &[f64]) -> f64 {
     let n = a.len();
     a.iter().enumerate().filter(|(_, x)| **x != 0.0).map(|(i, x)| x * sum_product(b, &matrix[i * n..(i + 1) * n])).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::{Design, DifferenceInDifferences, Estimator, RegressionAtt, Unadjusted};
+    use crate::study::Alternative;
+
+    fn arms(target: usize, control: usize) -> Vec<Arm> {
+        (0..target + control).map(|i| if i < target { Arm::Target } else { Arm::Control }).collect()
+    }
+
+    #[test]
+    fn rounding_is_neither_tested_nor_found() {
+        // Everybody buys the same in both halves, each his own amount.
+        let arm = arms(150, 150);
+        let first: Vec<f64> = (0..300_i32).map(|i| 4.0 * f64::from(137 + (i * 7919) % 1009) / 100.0).collect();
+        let second: Vec<f64> = first.iter().map(|v| v * 1.1).collect();
+        let fit = RegressionAtt::default().fit(&Design::new(&arm).with_covariates(&[&first])).unwrap();
+        let contrast = fit.contrast(&[Outcome::new(&second)]).unwrap();
+        let effect = contrast.effect(&[1.0]);
+        assert!(contrast.covariance(&effect, &effect) > 0.0, "rounding is left");
+        assert_eq!(contrast.wald(std::slice::from_ref(&effect)), Known::Missing(Reason::ZeroVariance));
+        assert!(contrast.is_nothing(&effect));
+        let fit = DifferenceInDifferences.fit(&Design::new(&arm)).unwrap();
+        let contrast = fit.contrast(&[Outcome::new(&second).with_before(&first, 1.1 + 1e-16)]).unwrap();
+        let effect = contrast.effect(&[1.0]);
+        assert_eq!(contrast.wald(std::slice::from_ref(&effect)), Known::Missing(Reason::ZeroVariance));
+        assert!(contrast.is_nothing(&effect));
+    }
+
+    #[test]
+    fn a_difference_without_spread_is_not_nothing() {
+        let arm = arms(3, 3);
+        let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&[Outcome::new(&[10.0, 10.0, 10.0, 5.0, 5.0, 5.0])]).unwrap();
+        assert!(!contrast.is_nothing(&contrast.effect(&[1.0])));
+    }
+
+    #[test]
+    fn a_numerator_without_spread_takes_the_denominators_degrees_of_freedom() {
+        let arm = arms(5, 5);
+        let numerator = [10.0, 10.0, 10.0, 10.0, 10.0, 2.0, 2.0, 2.0, 2.0, 2.0];
+        let denominator = [5.0, 6.0, 4.0, 5.5, 4.5, 2.0, 3.0, 2.2, 2.5, 2.8];
+        let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&[Outcome::new(&numerator), Outcome::new(&denominator)]).unwrap();
+        let (n, d) = (contrast.effect(&[1.0, 0.0]), contrast.effect(&[0.0, 1.0]));
+        let level = Level::default().with_alternative(Alternative::TwoSided);
+        let below = contrast.estimate(&d, level);
+        let Interval::Bounded { low, high } = contrast.ratio(&n, &d, level).interval else { panic!("bounded") };
+        let (expected_low, expected_high) = (8.0 / below.interval.high().unwrap(), 8.0 / below.interval.low().unwrap());
+        approx::assert_relative_eq!(low, expected_low, max_relative = 1e-12);
+        approx::assert_relative_eq!(high, expected_high, max_relative = 1e-12);
+    }
 }

@@ -57,7 +57,7 @@ pub struct Lines<'a> {
     pub product: Ids,
     /// Units.
     pub quantity: &'a [f64],
-    /// Money received or to be received, see METHOD.
+    /// Money received or to be received, what the customer paid plus every discount declared as `in_net_sales`.
     pub net_sales: &'a [f64],
     /// The basket of each line, or nothing.
     pub basket: Option<Ids>,

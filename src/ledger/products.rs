@@ -131,6 +131,11 @@ fn rename(frame: &DataFrame, columns: &Columns) -> Result<DataFrame> {
             named.with_column(copy)?;
         }
     }
+    // Categories are asked for several times: once as text.
+    if let Ok(category) = named.column("category") {
+        let texts = frames::texts(category)?.with_name("category".into());
+        named.with_column(texts.into_series().into())?;
+    }
     if let Some(vat) = columns.vat_column()
         && let Ok(found) = frame.column(columns.name(vat))
     {

@@ -11,6 +11,8 @@ pub use result::{
     Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
 };
 
+use rayon::prelude::*;
+
 use crate::cells::{CellSource, CellTable, Role};
 use crate::effects::{Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Result};
@@ -201,7 +203,7 @@ impl<'a> Job<'a> {
             (!taken).then(|| Measure::sum(&d.column, vec![crate::effects::Term::new(amount, 1.0)]))
         });
         let measures: Vec<Measure> = self.plan.measures.iter().cloned().chain(discounts).collect();
-        Named(measures.iter().map(|measure| (measure.name.clone(), self.cells_of(measure, &periods))).collect())
+        Named(measures.par_iter().map(|measure| (measure.name.clone(), self.cells_of(measure, &periods))).collect())
     }
 
     fn cells_of(&self, measure: &Measure, periods: &[Period]) -> Named<ArmCell> {
@@ -240,7 +242,7 @@ impl<'a> Job<'a> {
 
     fn effect_estimates(&self) -> Vec<EffectEstimate> {
         let of = |measure: &Measure| self.forms(measure).into_iter().map(|(effect, form)| self.effect(measure, effect, form)).collect::<Vec<_>>();
-        self.plan.measures.iter().flat_map(of).collect()
+        self.plan.measures.par_iter().flat_map_iter(of).collect()
     }
 
     fn effect(&self, measure: &Measure, effect: String, form: Known<Vec<f64>>) -> EffectEstimate {
@@ -281,7 +283,7 @@ impl<'a> Job<'a> {
             let matrix = forms.iter().map(|a| forms.iter().map(|b| self.contrast.covariance(a, b)).collect()).collect();
             (measure.name.clone(), EffectCovariance { effects, matrix })
         };
-        Named(self.plan.measures.iter().map(of).collect())
+        Named(self.plan.measures.par_iter().map(of).collect())
     }
 
     /// 1 - (rate on sale / rate off it), rate = effect / (share of focal product-days x days).

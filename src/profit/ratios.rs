@@ -98,17 +98,18 @@ pub(super) fn without_units(redemptions: f64) -> Reason {
     if redemptions > 0.0 { Reason::RedemptionsWithoutUnits } else { Reason::NoRedemptions }
 }
 
-/// The offer's discounts that suppliers pay.
-fn offer_paid_by_suppliers(books: &Books<'_>) -> Option<Measure> {
-    let (offer, paid) = (books.measure("offer_discount")?, books.measure("supplier_paid")?);
-    let of_offer = paid.terms().iter().filter(|t| offer.terms().iter().any(|o| o.amount == t.amount));
-    Some(Measure::sum("offer_paid_by_suppliers", of_offer.copied().collect()))
+/// The discounts that suppliers pay: those of the offer, or the others.
+fn paid_by_suppliers(books: &Books<'_>, of_offer: bool) -> Option<Measure> {
+    let paid = books.measure("supplier_paid")?;
+    let offer = books.measure("offer_discount").map_or(&[][..], Measure::terms);
+    let terms = paid.terms().iter().filter(|t| offer.iter().any(|o| o.amount == t.amount) == of_offer);
+    Some(Measure::sum("paid_by_suppliers", terms.copied().collect()))
 }
 
 /// The uplift of focal units at which net profit is zero, and the same without the other margins.
 ///
-/// `d`, `f`: the offer's discount and what suppliers pay of it or for it, `m`: margin before that discount (of the offer alone: other discounts stay
-/// off), each a unit on offer lines; `U0`: focal units the target would have bought anyway; `rho`: redeemed units over all focal units of the target
+/// `d`, `f`: the offer's discount and what suppliers pay of it or for it, `m`: margin before that discount, each a unit on offer lines (other discounts
+/// stay off, and what suppliers pay of those stays in, as with every unit sold); `U0`: focal units the target would have bought anyway; `rho`: redeemed units over all focal units of the target
 /// in the promotion, taken to stay as it is; `o`: the other margins per incremental focal unit.
 fn break_even(books: &Books<'_>, redemptions: f64) -> (Known<f64>, Known<f64>) {
     let missing = |reason| (Known::Missing(reason), Known::Missing(reason));
@@ -120,9 +121,9 @@ fn break_even(books: &Books<'_>, redemptions: f64) -> (Known<f64>, Known<f64>) {
     let per_unit = |name: &str| on_offer_lines(books, name).map(|form| books.contrast.value(&form) / units);
     let Some(margin) = per_unit("margin") else { return missing(Reason::NoCost) };
     let d = per_unit("offer_discount").unwrap_or(0.0);
-    let paid = offer_paid_by_suppliers(books).map_or(0.0, |measure| books.contrast.value(&of_offer_lines(books, &measure)) / units);
-    let f = per_unit("funding").unwrap_or(0.0) + paid;
-    let m = margin + d;
+    let paid = |of_offer: bool| paid_by_suppliers(books, of_offer).map_or(0.0, |measure| books.contrast.value(&of_offer_lines(books, &measure)) / units);
+    let f = per_unit("funding").unwrap_or(0.0) + paid(true);
+    let m = margin + d + paid(false);
     let lump: f64 = books.promotion.funding.iter().filter(|f| !f.in_unit_cost).filter_map(crate::study::Funding::rate).map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 }).sum();
     let value = |form: &ArmForm| books.contrast.value(form);
     let units_form = books.measure("units").map_or_else(Vec::new, |m| books.grid.form(m, focal_promotion));

@@ -4,7 +4,8 @@ use super::fixture::{refused, sound};
 use crate::estimate::Interval;
 use crate::known::{Known, Reason};
 use crate::measure::Measurement;
-use crate::validity::Conclusion;
+use crate::profit::BurnedState;
+use crate::validity::{Conclusion, Status};
 
 /// The text in one line, so that sentences may break anywhere.
 fn flat(measurement: &Measurement) -> String {
@@ -171,6 +172,61 @@ fn every_conclusion_has_a_verdict() {
     study.randomised = false;
     study.conclusion = Conclusion::Observational;
     holds(&flat(&study), &["OBSERVATIONAL.", "no check can rule one out", "If nothing else sets the groups apart, it sold more"]);
+}
+
+#[test]
+fn an_experiment_says_which_checks_were_not_run() {
+    let mut study = sound();
+    holds(&flat(&study), &["and no check that could be run objects (not run: other promotions alike)."]);
+    study.checks.retain(|c| c.status != Status::NotRun);
+    holds(&flat(&study), &["and no check objects."]);
+}
+
+#[test]
+fn a_chosen_target_has_a_condition_on_every_sentence() {
+    let mut study = sound();
+    study.randomised = false;
+    study.conclusion = Conclusion::Observational;
+    holds(
+        &flat(&study),
+        &[
+            "If nothing else sets the groups apart, it sold more: 10.95 EUR",
+            "If nothing else sets the groups apart, it earned 2,114.60 EUR",
+            "If nothing else sets the groups apart, of the discount between 512.50 and 818.75 EUR went to",
+            "What the groups bought before is accounted for;",
+        ],
+    );
+    let total = study.effects.iter_mut().find(|e| e.measure == "net_sales" && e.effect == "total").unwrap();
+    total.ci_low = Known::Value(-1.0);
+    study.profit.retailer.last_mut().unwrap().ci_low = Known::Value(-1.0);
+    holds(
+        &flat(&study),
+        &[
+            "Even if nothing else sets the groups apart, it is not clear whether it sold more: the",
+            "Even if nothing else sets the groups apart, it is not clear whether it earned or lost money: the",
+        ],
+    );
+    study.covariates.used.clear();
+    holds(&flat(&study), &["What the groups bought before is not accounted for;"]);
+}
+
+#[test]
+fn a_placebo_that_is_only_too_wide_is_not_said_to_find_something() {
+    let mut study = refused();
+    let placebo = study.checks.iter_mut().find(|c| c.check == "placebo").unwrap();
+    placebo.p_value = Known::Value(0.4);
+    let text = flat(&study);
+    lacks(&text, &["already finds a difference"]);
+    holds(&text, &["is too uncertain to exclude one that would matter", "What to do: Bring a longer baseline or more customers"]);
+}
+
+#[test]
+fn redemptions_that_meet_no_line_are_not_nobody() {
+    let mut study = sound();
+    study.burned_budget.state = BurnedState::RedemptionsWithoutUnits;
+    let text = flat(&study);
+    lacks(&text, &["Nobody redeemed", "went to units that would have been bought anyway"]);
+    holds(&text, &["redemptions are counted, and charged where they cost, but no unit lies on the lines that they should mark"]);
 }
 
 #[test]

@@ -126,3 +126,19 @@ impl Warning {
         Self { warning, text: text.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_bought_is_no_experiment() {
+        let checks = [CheckResult::not_run("baseline_balance", Reason::NothingBought), CheckResult::not_run("placebo", Reason::NothingBought)];
+        for randomised in [true, false] {
+            assert_eq!(conclude(randomised, &checks, &[]), Conclusion::Refused { reasons: vec!["nothing_bought".to_owned()] });
+        }
+        // Customers who bought nothing before and something later are an experiment all the same.
+        let checks = [CheckResult::not_run("placebo", Reason::ZeroVariance)];
+        assert_eq!(conclude(true, &checks, &[]), Conclusion::Experiment);
+    }
+}

@@ -88,3 +88,76 @@ fn outer_products<'r>(rows: impl Iterator<Item = &'r Vec<f64>>, k: usize) -> Vec
     }
     products
 }
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+    use crate::estimate::{Contrast, Design, Estimator, Outcome, RegressionAtt, pooled_residuals};
+
+    const CUSTOMERS: usize = 550;
+
+    /// A clean draw: 500 and 50 customers, three outcomes that are log-normal with sigma 1.2 around what was bought before.
+    struct World {
+        arm: Vec<Arm>,
+        before: Vec<Vec<f64>>,
+        after: Vec<Vec<f64>>,
+    }
+
+    impl World {
+        fn new(seed: u64) -> Self {
+            use rand::RngExt;
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let mut normal = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+            let mut column = |spread: f64| -> Vec<f64> { (0..CUSTOMERS).map(|_| f64::exp(spread * normal())).collect() };
+            let before: Vec<Vec<f64>> = (0..3).map(|_| column(0.8)).collect();
+            let after = before.iter().map(|b| b.iter().zip(column(0.9)).map(|(b, e)| b * e).collect()).collect();
+            Self { arm: (0..CUSTOMERS).map(|i| if i < 500 { Arm::Target } else { Arm::Control }).collect(), before, after }
+        }
+
+        fn columns(&self) -> Vec<&[f64]> {
+            self.before.iter().map(Vec::as_slice).collect()
+        }
+
+        /// By the F distribution, with the default estimator.
+        fn asymptotic_p(&self) -> f64 {
+            let fit = RegressionAtt::default().fit(&Design::new(&self.arm).with_covariates(&self.columns())).unwrap();
+            let contrast: Contrast = fit.contrast(&self.after.iter().map(|y| Outcome::new(y)).collect::<Vec<_>>()).unwrap();
+            let forms = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|c| contrast.effect(&c));
+            contrast.wald(&forms).value().unwrap().p_value
+        }
+
+        fn permutation_p(&self) -> f64 {
+            let residuals = pooled_residuals(&self.after, &self.columns());
+            let groups = TwoGroups::new(&self.arm, &residuals);
+            groups.permutation_p(groups.wald().unwrap().statistic, 7)
+        }
+    }
+
+    /// Share of p-values below .001 and below .05.
+    fn refusals(worlds: u64, p: impl Fn(&World) -> f64 + Sync) -> (f64, f64) {
+        let p: Vec<f64> = (0..worlds).into_par_iter().map(|seed| p(&World::new(seed))).collect();
+        let below = |limit: f64| p.iter().filter(|p| **p < limit).count() as f64 / worlds as f64;
+        (below(0.001), below(0.05))
+    }
+
+    #[test]
+    fn clean_draws_with_a_small_skewed_arm_are_hardly_ever_refused() {
+        let (refused, _) = refusals(2000, World::asymptotic_p);
+        assert!(refused > 0.005, "the F distribution would refuse {refused}");
+        let (refused, warned) = refusals(REPLICATES, World::permutation_p);
+        assert!(refused <= 0.002, "the randomisation test refuses {refused}");
+        assert!(warned < 0.12, "and warns in {warned}");
+    }
+
+    /// Of 2,000 such worlds it refuses PERMRATE; so many would take minutes here.
+    const REPLICATES: u64 = 100;
+
+    #[test]
+    fn a_column_of_rounding_differs_in_nothing() {
+        let arm: Vec<Arm> = (0..40).map(|i| if i % 2 == 0 { Arm::Target } else { Arm::Control }).collect();
+        let column = vec![0.1 + 0.2; 40];
+        assert!(TwoGroups::new(&arm, &[column]).wald().is_none());
+    }
+}

@@ -14,6 +14,7 @@ mod json_contract;
 mod plain_twin;
 mod rct;
 mod review_inputs;
+mod review_statistics;
 mod shop;
 mod trust;
 mod worked_example;

@@ -8,7 +8,7 @@ use promolift::study::{Discount, Funding, FundingKind, Goal, Markdown, OfferLine
 use promolift::validity::Hazard;
 use promolift::{Known, Reason};
 
-use crate::shop::{Shop, Traits};
+use crate::shop::{Product, Shop, Traits};
 
 fn shop() -> Shop {
     Shop::random(11, &Traits { customers_per_arm: 60, markdown: false, announced: false, ..Traits::default() })
@@ -175,6 +175,28 @@ fn products_without_a_supplier_margin_are_counted() {
     let found = shop().measure(EstimatorName::Unadjusted);
     let warning = found.warnings.iter().find(|w| w.warning == Hazard::WithoutSupplierMargin).unwrap();
     assert!(warning.text.starts_with("1 products of Danone have no"), "{}", warning.text);
+}
+
+/// The shop with this many suppliers, each of which has a product on offer, a substitute and another.
+fn crowded(suppliers: usize) -> Shop {
+    let mut shop = shop();
+    let model = shop.products[0].clone();
+    let product = |index: usize| Product { id: format!("q{index}"), supplier: Some(format!("S{}", index / 3)), ..model.clone() };
+    shop.products.extend((0..3 * suppliers).map(product));
+    let ids = |place: usize| (0..suppliers).map(move |s| format!("q{}", 3 * s + place)).collect::<Vec<_>>();
+    shop.promotion.focal = Selection::products(ids(0));
+    shop.promotion.substitutes = Selection::products(ids(1));
+    shop.promotion.suppliers = (0..suppliers).map(|s| Supplier::new(format!("S{s}"))).collect();
+    shop.promotion.funding.clear();
+    shop
+}
+
+#[test]
+fn the_limit_of_suppliers_is_the_one_that_is_told() {
+    let plan = |shop: &Shop| shop.study(EstimatorName::Unadjusted).plan(&shop.ledger().catalogue());
+    assert_eq!(plan(&crowded(84)).unwrap().partition.classes().len(), 253);
+    let error = plan(&crowded(86)).unwrap_err();
+    assert!(error.has(Fault::OutOfRange) && error.to_string().contains("256") && error.to_string().contains("84 suppliers always fit"), "{error}");
 }
 
 /// A source whose cells were tampered with.
