@@ -46,7 +46,16 @@ impl Estimator for Cuped {
             parts.push(Part { arm: arm.arm, rows: arm.rows.clone(), multiplier, df: arm.df(0), slopes: Some((0, arm.centred.clone())) });
         }
         let residual_df = covariates.residual_df();
-        Ok(Fit { effect, parts, used: covariates.used, constant: covariates.constant, residual_df, slopes: vec![slopes], differences: false, mean_covariance: None })
+        Ok(Fit {
+            effect,
+            parts,
+            used: covariates.used,
+            constant: covariates.constant,
+            residual_df,
+            slopes: vec![slopes],
+            differences: false,
+            mean_covariance: None,
+        })
     }
 }
 

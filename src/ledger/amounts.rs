@@ -65,7 +65,10 @@ impl<'a> AmountPlan<'a> {
             }
             AmountSource::Cost { unit_cost, otherwise, ex_vat } => {
                 let terms = |terms: &'s Vec<(String, f64)>| {
-                    terms.iter().map(|(name, factor)| Ok(Term { factor: *factor, values: number(name)?, ex_vat: ex_vat.contains(name) })).collect::<Result<Vec<_>>>()
+                    terms
+                        .iter()
+                        .map(|(name, factor)| Ok(Term { factor: *factor, values: number(name)?, ex_vat: ex_vat.contains(name) }))
+                        .collect::<Result<Vec<_>>>()
                 };
                 let cost = LineOrProduct { line: line(ledger.has.unit_cost, "unit_cost")?, product: unit_cost };
                 let otherwise = otherwise.as_ref().map(terms).transpose()?;

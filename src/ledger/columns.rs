@@ -7,8 +7,21 @@ use crate::study::{Day, Markdown, Promotion, Selection};
 
 /// promolift's own column names, in every input.
 pub const NAMES: [&str; 15] = [
-    "customer", "day", "product", "quantity", "net_sales", "basket", "store", "unit_cost", "vat", "category", "supplier", "brand",
-    "supplier_unit_margin", "arm", "promotion",
+    "customer",
+    "day",
+    "product",
+    "quantity",
+    "net_sales",
+    "basket",
+    "store",
+    "unit_cost",
+    "vat",
+    "category",
+    "supplier",
+    "brand",
+    "supplier_unit_margin",
+    "arm",
+    "promotion",
 ];
 
 /// Which columns of the frames the ledger keeps, by promolift's names and the frames' own.

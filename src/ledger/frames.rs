@@ -119,7 +119,9 @@ fn text_as_number(series: &Series, input: Input) -> crate::Error {
     });
     let problem = Problem::new(input, Fault::WrongType, "the column holds text, not numbers").column(series.name().as_str());
     match bad {
-        Some((row, value, count)) => problem.first(row).value(value).count(count).remedy("Write numbers with a point and without thousands separators or currency signs").into(),
+        Some((row, value, count)) => {
+            problem.first(row).value(value).count(count).remedy("Write numbers with a point and without thousands separators or currency signs").into()
+        }
         None => problem.remedy("Cast it to a float; every text in it is a number").into(),
     }
 }
@@ -163,12 +165,11 @@ fn iso_days(texts: &StringChunked, input: Input) -> Result<Int32Chunked> {
     for (row, text) in texts.iter().enumerate() {
         let text = text.unwrap_or_default();
         if text != last.0 || last.0.is_empty() {
-            match iso_day(text) {
-                Some(day) => last = (text.to_owned(), day.epoch()),
-                None => {
-                    bad += 1;
-                    first_bad.get_or_insert_with(|| (row, text.to_owned()));
-                }
+            if let Some(day) = iso_day(text) {
+                last = (text.to_owned(), day.epoch());
+            } else {
+                bad += 1;
+                first_bad.get_or_insert_with(|| (row, text.to_owned()));
             }
         }
         parsed.push(last.1);

@@ -52,4 +52,3 @@ fn more(found: Option<BadLines>, later: Option<BadLines>) -> Option<BadLines> {
         (found, later) => found.or(later),
     }
 }
-

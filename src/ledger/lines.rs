@@ -121,7 +121,10 @@ impl Ledger {
         for column in &frame {
             if column.len() != lines.day.len() {
                 let text = format!("{} values for {} lines", column.len(), lines.day.len());
-                return Err(Problem::new(Input::Transactions, Fault::Contradiction, text).column(column.name().as_str()).remedy("Give one value a line").into());
+                return Err(Problem::new(Input::Transactions, Fault::Contradiction, text)
+                    .column(column.name().as_str())
+                    .remedy("Give one value a line")
+                    .into());
             }
         }
         let frame = DataFrame::new(lines.day.len(), frame)?;
@@ -265,7 +268,9 @@ impl Reader {
                 continue;
             }
             let column = column(frame, in_frame, Input::Transactions)?;
-            if name == "customer" && let Some(problem) = null_problem(column, Input::Transactions, "Leave out lines without a customer, and say what share of sales they are") {
+            if name == "customer"
+                && let Some(problem) = null_problem(column, Input::Transactions, "Leave out lines without a customer, and say what share of sales they are")
+            {
                 problems.push(problem);
             }
             if let Some(ids) = problems.take(IdColumn::new(column, Input::Transactions))? {
@@ -346,7 +351,10 @@ impl Reader {
         let (first, last) = columns.ledger_days();
         let (first, last) = (first.unwrap_or(Day::from_epoch(found.0)), last.unwrap_or(Day::from_epoch(found.1)));
         let days = DaySpan::new(first, last).ok_or_else(|| {
-            Problem::new(Input::Promotion, Fault::WindowOrder, "the ledger ends before it begins").column("ledger").value(last).remedy("Mend first_day or last_day")
+            Problem::new(Input::Promotion, Fault::WindowOrder, "the ledger ends before it begins")
+                .column("ledger")
+                .value(last)
+                .remedy("Mend first_day or last_day")
         })?;
         let user_measures = columns.expressions().iter().map(|(name, _)| name.clone()).collect();
         Ok(Ledger { frame, numbers: self.numbers, texts: self.texts, has: self.has, blocks, products, days, user_measures })
@@ -396,7 +404,8 @@ fn wanted(schema: &Schema, columns: &Columns) -> Result<Vec<String>> {
 fn row_wise(whole: &DataFrame, name: &str, expression: &Expr) -> Result<Column> {
     const SAMPLE: usize = 64;
     let problem = |text: String| {
-        let hint = "A measure must be a row-wise expression: one number a line, from that line alone; drop sum(), mean(), over(), shift(), cum_sum() and the like";
+        let hint =
+            "A measure must be a row-wise expression: one number a line, from that line alone; drop sum(), mean(), over(), shift(), cum_sum() and the like";
         crate::Error::from(Problem::new(Input::Transactions, Fault::NotRowWise, text).column(name).remedy(hint))
     };
     if expression.into_iter().any(|node| matches!(node, Expr::Agg(_) | Expr::Over { .. } | Expr::Len)) {

@@ -6,10 +6,10 @@
 use hashbrown::{HashMap, HashSet};
 use polars::prelude::{BooleanType, PolarsDataType};
 
+use super::Ledger;
 use super::frames::IdColumn;
 use super::lookup::{Codes, Keys, Lookup, NONE, text_key};
 use super::scan::BLOCK;
-use super::Ledger;
 use crate::cells::{MarkdownRule, OfferRule, Partition, Role};
 use crate::error::{Fault, Input, Problem, Result};
 use crate::study::{Arm, Assignment, Ids, Period};
@@ -109,7 +109,13 @@ pub(super) enum Sales {
 }
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(ledger: &'a Ledger, partition: &'a Partition, assignment: &'a Assignment, ids: &'a IdColumns, dictionaries: &'a Dictionaries<'a>) -> Result<Self> {
+    pub(super) fn new(
+        ledger: &'a Ledger,
+        partition: &'a Partition,
+        assignment: &'a Assignment,
+        ids: &'a IdColumns,
+        dictionaries: &'a Dictionaries<'a>,
+    ) -> Result<Self> {
         let customers = dictionaries.customers.bind(&ids.customer, "customer", Input::Assignment, dictionaries.customer_ids)?;
         let products = dictionaries.products.bind(&ids.product, "product", Input::Promotion, dictionaries.product_ids)?;
         let stores = ids.store.as_ref().map(Keys::new);
@@ -229,7 +235,9 @@ impl<'a> Matcher<'a> {
             Sales::Flag(_) => self.flag(chunk, row),
             Sales::Calendar(by_product) => {
                 let store = || self.stores.as_ref().and_then(|keys| keys.get(chunk, row));
-                by_product.get(product as usize).is_some_and(|sales| sales.iter().any(|(first, last, at)| *first <= day && day <= *last && (at.is_none() || *at == store())))
+                by_product
+                    .get(product as usize)
+                    .is_some_and(|sales| sales.iter().any(|(first, last, at)| *first <= day && day <= *last && (at.is_none() || *at == store())))
             }
         }
     }
@@ -246,7 +254,9 @@ impl<'a> Matcher<'a> {
                 let integers = matches!(self.stores, Some(Keys::Integers(_)));
                 // A text that is no integer is no integer store: i64::MIN is the mark of a null and never a key.
                 let key = |store: &String| if integers { store.trim().parse::<i64>().unwrap_or(i64::MIN) as u64 } else { text_key(store) };
-                let days = |sales: &Vec<crate::cells::SaleDays>| sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect();
+                let days = |sales: &Vec<crate::cells::SaleDays>| {
+                    sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect()
+                };
                 Ok(Sales::Calendar(by_product.iter().map(days).collect()))
             }
         }

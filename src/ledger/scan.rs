@@ -46,8 +46,8 @@ fn look(block: &[f64]) -> Numbers {
     let chunks = block.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        for lane in 0..LANES {
-            one(lane, chunk[lane]);
+        for (lane, value) in chunk.iter().enumerate() {
+            one(lane, *value);
         }
     }
     for (lane, value) in rest.iter().enumerate() {

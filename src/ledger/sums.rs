@@ -222,12 +222,12 @@ impl<'a> Sums<'a> {
         let per_range = self.customers.div_ceil(ranges).max(1);
         let (exact_width, real_width) = (self.atoms * self.exact_amounts.len(), self.atoms * self.real_amounts.len());
         let (plan, exact_amounts, real_amounts) = (self.plan, &self.exact_amounts, &self.real_amounts);
-        let exact = pieces(&mut self.exact, per_range * exact_width, ranges);
-        let real = pieces(&mut self.real, per_range * real_width, ranges);
+        let whole_pieces = pieces(&mut self.exact, per_range * exact_width, ranges);
+        let real_pieces = pieces(&mut self.real, per_range * real_width, ranges);
         let made: Vec<bool> = plan.iter().map(AmountPlan::made).collect();
-        let inexact: Vec<Vec<bool>> = exact
+        let inexact: Vec<Vec<bool>> = whole_pieces
             .into_par_iter()
-            .zip(real)
+            .zip(real_pieces)
             .enumerate()
             .map(|(range, (exact, real))| {
                 let mine = (range * per_range) as u32..((range + 1) * per_range) as u32;

@@ -63,7 +63,9 @@ impl<'a> Job<'a> {
         }
         if estimator.differences() && study.promotion.markdown.is_some() && table.facts.baseline_on_sale.is_none() {
             let problem = Problem::new(Input::Cells, Fault::Unsupported, "cells summed elsewhere do not hold the baseline by days on sale").column("markdown");
-            return Err(problem.remedy("difference_in_differences needs it for the parts on general sale: choose another estimator, or leave `markdown` out").into());
+            return Err(problem
+                .remedy("difference_in_differences needs it for the parts on general sale: choose another estimator, or leave `markdown` out")
+                .into());
         }
         let (covariate_names, columns) = covariates(study, plan, table)?;
         let columns: Vec<&[f64]> = if estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };
@@ -272,7 +274,11 @@ impl<'a> Job<'a> {
             ci_high,
             total: Known::Value(estimate.value * self.study.assignment.count(Arm::Target) as f64),
             mde,
-            relative: RelativeUplift { estimate: relative.estimate, level: Known::Value(self.contrast.value(&self.contrast.level(&coefficients))), interval: relative.interval },
+            relative: RelativeUplift {
+                estimate: relative.estimate,
+                level: Known::Value(self.contrast.value(&self.contrast.level(&coefficients))),
+                interval: relative.interval,
+            },
         }
     }
 
@@ -339,7 +345,9 @@ impl<'a> Job<'a> {
         let n = books.target_customers;
         let decision = match subject {
             GoalSubject::Row(row) => {
-                let form = books.row(row).ok_or_else(|| unknown_goal(goal, "no row of the bridge has this name", &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
+                let form = books
+                    .row(row)
+                    .ok_or_else(|| unknown_goal(goal, "no row of the bridge has this name", &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
                 let (scale, limit) = match threshold {
                     GoalThreshold::PerCustomer(x) => (1.0 / n, x),
                     GoalThreshold::Total(x) | GoalThreshold::Relative(x) => (1.0, x),
@@ -356,7 +364,16 @@ impl<'a> Job<'a> {
             Known::Missing(reason) => Known::Missing(reason),
             Known::Value(decision) => decision.estimate,
         };
-        Ok(GoalResult { goal: goal.name.clone(), effect: goal.effect.clone(), measure: goal.measure.clone(), row: goal.row.clone(), threshold, estimate, p_value, answer })
+        Ok(GoalResult {
+            goal: goal.name.clone(),
+            effect: goal.effect.clone(),
+            measure: goal.measure.clone(),
+            row: goal.row.clone(),
+            threshold,
+            estimate,
+            p_value,
+            answer,
+        })
     }
 
     /// What the sign of a form decides, at its own degrees of freedom.
@@ -374,7 +391,13 @@ impl<'a> Job<'a> {
             _ => return (GoalAnswer::Undecided, found.p_value),
         };
         let high = 2.0 * found.value - low;
-        let answer = if low >= 0.0 { GoalAnswer::Met } else if high < 0.0 { GoalAnswer::Missed } else { GoalAnswer::Undecided };
+        let answer = if low >= 0.0 {
+            GoalAnswer::Met
+        } else if high < 0.0 {
+            GoalAnswer::Missed
+        } else {
+            GoalAnswer::Undecided
+        };
         (answer, found.p_value)
     }
 
@@ -471,7 +494,9 @@ fn unknown_goal(goal: &Goal, text: &str, known: &[&str]) -> Error {
 fn named(undefined: crate::estimate::Undefined, names: &[String], study: &Study) -> Error {
     use crate::estimate::Undefined;
     let text = match &undefined {
-        Undefined::Collinear { arm, covariate } => format!("the covariate {} is collinear with the others within the {arm} arm", names.get(*covariate).map_or("", String::as_str)),
+        Undefined::Collinear { arm, covariate } => {
+            format!("the covariate {} is collinear with the others within the {arm} arm", names.get(*covariate).map_or("", String::as_str))
+        }
         Undefined::LeverageOne { arm, row } => format!("customer {} alone fixes a slope in the {arm} arm", study.assignment.customers.text(*row)),
         _ => return ErrorKind::Estimate(undefined).into(),
     };

@@ -10,7 +10,9 @@ pub(super) fn warnings(job: &Job<'_>, checks: &[CheckResult], profit: &Profit) -
     let mut warnings = of_input(job);
     warnings.extend(of_statistics(job));
     let outside = profit.memo.iter().find(|r| r.row == "offer_discount_outside_focal").and_then(|r| r.estimate.value());
-    if let Some(outside) = outside && outside.abs() >= 0.005 {
+    if let Some(outside) = outside
+        && outside.abs() >= 0.005
+    {
         warnings.push(Warning::new(
             Hazard::OfferDiscountOutsideFocal,
             format!("the offer's discount columns also change by {outside:.2} on lines that are not focal in the promotion window (tender lines?); the bridge counts them in the margins of those lines"),
@@ -55,7 +57,10 @@ fn of_input(job: &Job<'_>) -> Vec<Warning> {
     }
     if let Some(lines) = facts.lines {
         if lines.negative_price > 0 {
-            let text = format!("{} lines have quantity and net sales of opposite signs; they are counted as they stand. Check whether they are corrections", lines.negative_price);
+            let text = format!(
+                "{} lines have quantity and net sales of opposite signs; they are counted as they stand. Check whether they are corrections",
+                lines.negative_price
+            );
             warnings.push(Warning::new(Hazard::NegativePrice, text));
         }
         let has_cost = job.plan.amounts.iter().any(|a| a.name == "cost");
@@ -112,7 +117,10 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
     let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
     let needed = 25 * (job.fit.used.len() + 1);
     if smaller < needed && !job.fit.used.is_empty() {
-        let text = format!("the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates", job.fit.used.len());
+        let text = format!(
+            "the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates",
+            job.fit.used.len()
+        );
         warnings.push(Warning::new(Hazard::FewCustomersPerCovariate, text));
     }
     let options = &job.study.options;
@@ -121,14 +129,17 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
         warnings.push(Warning::new(Hazard::CupedNeedsRandomisation, text));
     }
     if matches!(options.estimator, EstimatorName::Cuped | EstimatorName::Regression) {
-        let text = "totals and money are target customers times the average over all assigned; they do not agree with the ledger to the cent. regression_att does";
+        let text =
+            "totals and money are target customers times the average over all assigned; they do not agree with the ledger to the cent. regression_att does";
         warnings.push(Warning::new(Hazard::TotalsOverAssigned, text));
     }
     let controls = assignment.count(Arm::Control);
     if controls < 500 {
         let skewness = control_skewness(job);
         if skewness > 2.0 {
-            let text = format!("the control has {controls} customers and a skewness of {skewness:.1}; relative intervals are lopsided. From 500 controls on they can be trusted");
+            let text = format!(
+                "the control has {controls} customers and a skewness of {skewness:.1}; relative intervals are lopsided. From 500 controls on they can be trusted"
+            );
             warnings.push(Warning::new(Hazard::SkewedControl, text));
         }
     }

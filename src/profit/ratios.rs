@@ -124,7 +124,14 @@ fn break_even(books: &Books<'_>, redemptions: f64) -> (Known<f64>, Known<f64>) {
     let paid = |of_offer: bool| paid_by_suppliers(books, of_offer).map_or(0.0, |measure| books.contrast.value(&of_offer_lines(books, &measure)) / units);
     let f = per_unit("funding").unwrap_or(0.0) + paid(true);
     let m = margin + d + paid(false);
-    let lump: f64 = books.promotion.funding.iter().filter(|f| !f.in_unit_cost).filter_map(crate::study::Funding::rate).map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 }).sum();
+    let lump: f64 = books
+        .promotion
+        .funding
+        .iter()
+        .filter(|f| !f.in_unit_cost)
+        .filter_map(crate::study::Funding::rate)
+        .map(|r| if let FundingRate::Lump(x) = r { x } else { 0.0 })
+        .sum();
     let value = |form: &ArmForm| books.contrast.value(form);
     let units_form = books.measure("units").map_or_else(Vec::new, |m| books.grid.form(m, focal_promotion));
     let anyway = value(&books.money(books.contrast.level(&units_form)));
@@ -137,7 +144,11 @@ fn break_even(books: &Books<'_>, redemptions: f64) -> (Known<f64>, Known<f64>) {
     let given = units / bought * (d - f);
     let at = |o: f64| {
         let denominator = (m - given + o) * anyway;
-        if denominator > 0.0 { Known::Value((given * anyway + books.internal_cost - lump) / denominator) } else { Known::Missing(Reason::DenominatorNotPositive) }
+        if denominator > 0.0 {
+            Known::Value((given * anyway + books.internal_cost - lump) / denominator)
+        } else {
+            Known::Missing(Reason::DenominatorNotPositive)
+        }
     };
     let with_others = if gained > 0.0 { at(other / gained) } else { Known::Missing(Reason::DenominatorNotPositive) };
     (with_others, at(0.0))

@@ -125,11 +125,15 @@ fn earnings(measurement: &Measurement) -> String {
     let interval = limits(net.ci_low, net.ci_high);
     let range = money_range(&interval, value, currency);
     match Side::of(&interval) {
-        Side::Above => format!("{} {} after all costs and suppliers' payments ({level} interval {range}).", condition(measurement, "It earned", "it earned"), like(&interval, value, value, currency)),
+        Side::Above => format!(
+            "{} {} after all costs and suppliers' payments ({level} interval {range}).",
+            condition(measurement, "It earned", "it earned"),
+            like(&interval, value, value, currency)
+        ),
         Side::Below => {
             let loss = money_range(&negative(interval), value, currency);
-            let lost = condition(measurement, "It lost", "it lost");
-            format!("{lost} {} after all costs and suppliers' payments ({level} interval of the loss {loss}).", like(&interval, value, -value, currency))
+            let opening = condition(measurement, "It lost", "it lost");
+            format!("{opening} {} after all costs and suppliers' payments ({level} interval of the loss {loss}).", like(&interval, value, -value, currency))
         }
         Side::Either => {
             let way = if value < 0.0 { "loss" } else { "profit" };

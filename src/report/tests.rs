@@ -167,7 +167,11 @@ fn every_conclusion_has_a_verdict() {
     study.conclusion = Conclusion::Inconclusive { reasons: vec!["meat +10 %".to_owned()] };
     holds(
         &flat(&study),
-        &["INCONCLUSIVE.", "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.", "drawn at random and no check that could be run objects (not run: other promotions alike)"],
+        &[
+            "INCONCLUSIVE.",
+            "Goal \"meat +10 %\": both reaching it and falling short of it fit the data.",
+            "drawn at random and no check that could be run objects (not run: other promotions alike)",
+        ],
     );
     study.randomised = false;
     study.conclusion = Conclusion::Observational;

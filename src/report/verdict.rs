@@ -60,11 +60,9 @@ pub(super) fn verdict(measurement: &Measurement) -> Verdict {
             text: format!("The target group was drawn at random, and {}. What chance leaves open is in the intervals.", objections(measurement)),
             reasons: Vec::new(),
         },
-        Conclusion::Observational => Verdict {
-            line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(),
-            text: chosen(measurement),
-            reasons: Vec::new(),
-        },
+        Conclusion::Observational => {
+            Verdict { line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(), text: chosen(measurement), reasons: Vec::new() }
+        }
         Conclusion::Inconclusive { reasons } => Verdict {
             line: "INCONCLUSIVE. The data cannot say whether the goal was met.".to_owned(),
             text: inconclusive(measurement),

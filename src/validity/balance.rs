@@ -42,7 +42,13 @@ impl Check for BaselineBalance {
         // A permutation p is at least 1 in 2,000, and that is the only one below .001.
         let fail = if randomised { p < 0.001 } else { !evidence.estimator.differences() && weighted > WEIGHTED };
         let warn = p < 0.05 || raw > RAW;
-        let status = if fail { Status::Fail } else if warn { Status::Warn } else { Status::Pass };
+        let status = if fail {
+            Status::Fail
+        } else if warn {
+            Status::Warn
+        } else {
+            Status::Pass
+        };
         let own = evidence.estimator.adjusts() && evidence.study.options.covariates.iter().any(|name| name == "net_sales");
         let own = if own && !randomised { " (about 0 by construction: baseline net sales are what the weights level out)" } else { "" };
         let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights{own}");

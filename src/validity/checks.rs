@@ -253,7 +253,8 @@ impl Check for OnSaleShare {
         if evidence.study.promotion.markdown.is_none() {
             return CheckResult::not_run(self.name(), Reason::NoMarkdown);
         }
-        let of_controls = |values: Vec<f64>| -> f64 { values.iter().zip(&evidence.study.assignment.arm).filter(|(_, a)| **a == Arm::Control).map(|(v, _)| v).sum() };
+        let of_controls =
+            |values: Vec<f64>| -> f64 { values.iter().zip(&evidence.study.assignment.arm).filter(|(_, a)| **a == Arm::Control).map(|(v, _)| v).sum() };
         let focal = |atom: &crate::cells::Atom| atom.class.role == Role::Focal && atom.period == Period::Promotion;
         let all = of_controls(evidence.net_sales_where(focal));
         let on_sale = of_controls(evidence.net_sales_where(|a| focal(a) && a.marked_down == Some(true)));

@@ -70,7 +70,13 @@ impl Placebo {
         let randomised = evidence.study.promotion.randomised;
         let fail = if randomised { found.p_value < 0.001 } else { found.p_value < 0.05 || reaches };
         let warn = found.p_value < 0.05;
-        let status = if fail { Status::Fail } else if warn { Status::Warn } else { Status::Pass };
+        let status = if fail {
+            Status::Fail
+        } else if warn {
+            Status::Warn
+        } else {
+            Status::Pass
+        };
         let threshold = if randomised && fail { 0.001 } else { 0.05 };
         let t = if found.std_error > 0.0 { format!(", t = {:.2}", found.total / found.std_error) } else { String::new() };
         let mut text = format!("before the promotion the method finds {:.2} per customer in total ({:.2} to {:.2}{t})", found.total, found.low, found.high);
@@ -155,7 +161,11 @@ fn held_out(evidence: &Evidence<'_>) -> Known<HeldOut> {
     let Some(contrast) = halves.contrast(evidence) else { return Known::Missing(Reason::Undefined) };
     let form = contrast.effect(&[1.0; 3]);
     let level = evidence.level().with_alternative(Alternative::TwoSided).with_confidence(0.95);
-    let total = contrast.estimate(&form, level);
+    let mut total = contrast.estimate(&form, level);
+    if contrast.is_nothing(&form) {
+        // No sign of rounding in the text.
+        total.value = 0.0;
+    }
     let test = test(evidence, &halves, &contrast);
     test.map(|test| HeldOut {
         statistic: test.statistic,

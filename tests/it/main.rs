@@ -1,6 +1,6 @@
 //! The promises of the crate, one module each, through the public API only.
 // The whole of it is test code, helpers too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::pedantic, clippy::needless_range_loop)]
 
 mod additivity;
 mod bad_input;
