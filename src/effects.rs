@@ -3,10 +3,12 @@
 //! A measure is a row over amounts, an effect a set of atoms; together they are one form over the outcomes of a contrast, so that everything
 //! adds up across effects *and* across measures.
 
+use rayon::prelude::*;
+
 use crate::cells::{Atom, CellTable, Role};
 use crate::estimate::Outcome;
 use crate::known::Reason;
-use crate::study::{Period, Windows};
+use crate::study::{Arm, Period, Windows};
 
 /// A number of a line: `sum of factor x amount`, or the count of baskets.
 #[derive(Debug, Clone, PartialEq)]
@@ -271,14 +273,52 @@ impl<'a> Grid<'a> {
         form
     }
 
-    /// The values of a form, by customer.
-    pub(crate) fn by_customer(&self, form: &[f64]) -> Vec<f64> {
-        let mut sum = vec![0.0; self.table.customers];
-        for (index, coefficient) in form.iter().enumerate().filter(|(_, c)| **c != 0.0) {
-            sum.iter_mut().zip(self.values(index)).for_each(|(s, v)| *s += coefficient * v);
-        }
-        sum
+    /// The sums of a form in both arms.
+    pub(crate) fn arm_sums(&self, form: &[f64], sums: &ArmSums) -> [f64; 2] {
+        let amounts = self.table.amounts.len();
+        let cells = self.atoms.len() * amounts;
+        let of = |index: usize| {
+            if index < cells { sums.columns[self.atoms[index / amounts] * amounts + index % amounts] } else { sums.baskets[self.baskets[index - cells]] }
+        };
+        weighted(form.iter().enumerate().filter(|(_, c)| **c != 0.0).map(|(index, coefficient)| (*coefficient, of(index))))
     }
+}
+
+/// The sums over target and control of every column of a cell table, made once: sums of cells and forms are linear in them.
+#[derive(Debug)]
+pub(crate) struct ArmSums {
+    columns: Vec<[f64; 2]>,
+    baskets: Vec<[f64; 2]>,
+}
+
+impl ArmSums {
+    pub(crate) fn new(table: &CellTable, arm: &[Arm]) -> Self {
+        let of = |column: &[f64]| {
+            let mut sums = [0.0; 2];
+            column.iter().zip(arm).for_each(|(value, arm)| sums[usize::from(*arm == Arm::Control)] += value);
+            sums
+        };
+        Self { columns: table.columns.par_iter().map(|c| of(c)).collect(), baskets: table.baskets.iter().map(|b| of(&b.baskets)).collect() }
+    }
+
+    /// Distinct baskets of the table's cells.
+    pub(crate) fn baskets(&self) -> &[[f64; 2]] {
+        &self.baskets
+    }
+
+    /// A measure over the atoms that meet a condition; any atoms, the baseline's too.
+    pub(crate) fn measure(&self, table: &CellTable, measure: &Measure, which: impl Fn(&Atom) -> bool) -> [f64; 2] {
+        let amounts = table.amounts.len();
+        let atoms = table.atoms.iter().enumerate().filter(|(_, atom)| which(atom));
+        weighted(atoms.flat_map(|(index, atom)| {
+            measure.terms().iter().filter(move |t| t.counts(atom)).map(move |t| (t.factor, self.columns[index * amounts + t.amount]))
+        }))
+    }
+}
+
+/// `sum of factor x sums`.
+fn weighted(terms: impl Iterator<Item = (f64, [f64; 2])>) -> [f64; 2] {
+    terms.fold([0.0; 2], |[a, b], (factor, [x, y])| [a + factor * x, b + factor * y])
 }
 
 /// The values of a measure summed over the atoms that meet a condition, by customer; any atoms, the baseline's too.

@@ -165,35 +165,44 @@ impl<'a> Matcher<'a> {
         }
         match &self.customers {
             Codes::Integers(lookup, chunks) => {
-                let ids = &chunks[chunk][from..to];
-                self.candidates(&days[from..to], from, |at| lookup.get(ids[at]), &mut found);
+                self.candidates(&days[from..to], from, chunks[chunk][from..to].iter().copied(), |id| lookup.get(*id), &mut found);
             }
             Codes::Texts(lookup, chunks) => {
-                let ids = chunks[chunk];
-                self.candidates(&days[from..to], from, |at| lookup.get(ids.value(from + at)).copied().unwrap_or(NONE), &mut found);
+                let ids = (from..to).map(|row| chunks[chunk].value(row));
+                self.candidates(&days[from..to], from, ids, |id| lookup.get(*id).copied().unwrap_or(NONE), &mut found);
             }
         }
         self.classify(chunk, days, &mut found)?;
         Ok(found)
     }
 
-    /// Lines in a window of an assigned customer.
-    fn candidates(&self, days: &[i32], from: usize, customer: impl Fn(usize) -> u32, found: &mut BlockHits) {
-        let mut outside = 0;
-        for (at, &day) in days.iter().enumerate() {
-            let span = self.span_of_day.get(day.wrapping_sub(self.first_day) as u32 as usize).copied().unwrap_or(0);
+    /// Lines in a window of an assigned customer. Lines of one basket stand together and of one day too: a day or a customer that repeats the line
+    /// before is not looked up again.
+    fn candidates<I: PartialEq>(&self, days: &[i32], from: usize, ids: impl Iterator<Item = I>, lookup: impl Fn(&I) -> u32, found: &mut BlockHits) {
+        let (mut outside_windows, mut outside_assignment) = (0, 0);
+        let (mut last_day, mut span) = (None, 0);
+        let (mut last_id, mut code) = (None, NONE);
+        for ((&day, id), row) in days.iter().zip(ids).zip(from as u32..) {
+            if last_day != Some(day) {
+                last_day = Some(day);
+                span = self.span_of_day.get(day.wrapping_sub(self.first_day) as u32 as usize).copied().unwrap_or(0);
+            }
             if span == 0 {
-                outside += 1;
+                outside_windows += 1;
                 continue;
             }
-            let code = customer(at);
+            if last_id.as_ref() != Some(&id) {
+                code = lookup(&id);
+                last_id = Some(id);
+            }
             if code == NONE {
-                found.outside_assignment += 1;
+                outside_assignment += 1;
                 continue;
             }
-            found.hits.push(Hit { customer: code, row: (from + at) as u32, product: NONE, atom: 0, span: span - 1, offer: false });
+            found.hits.push(Hit { customer: code, row, product: NONE, atom: 0, span: span - 1, offer: false });
         }
-        found.outside_windows += outside;
+        found.outside_windows += outside_windows;
+        found.outside_assignment += outside_assignment;
     }
 
     /// Product, atom and flags of each hit.

@@ -14,7 +14,7 @@ pub use result::{
 use rayon::prelude::*;
 
 use crate::cells::{CellSource, CellTable, Role};
-use crate::effects::{Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
+use crate::effects::{ArmSums, Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Result};
 use crate::estimate::{ArmForm, Contrast, Design, Df, Estimator, Fit, Level, estimator};
 use crate::known::{Known, Reason};
@@ -51,6 +51,7 @@ struct Job<'a> {
     contrast: Contrast,
     effects: Vec<Effect>,
     level: Level,
+    sums: ArmSums,
 }
 
 impl<'a> Job<'a> {
@@ -76,7 +77,8 @@ impl<'a> Job<'a> {
         let markdown = study.promotion.markdown.is_some();
         let effects = effects(&plan.windows, study.promotion.announced.is_some_and(|a| a < study.promotion.start), markdown);
         let level = Level::from(&study.options);
-        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, contrast, effects, level })
+        let sums = ArmSums::new(table, &study.assignment.arm);
+        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, contrast, effects, level, sums })
     }
 
     fn measure(&self) -> Result<Measurement> {
@@ -95,7 +97,7 @@ impl<'a> Job<'a> {
             estimator: self.estimator.as_ref(),
             mde,
         };
-        let checks: Vec<_> = all_checks().iter().map(|check| check.run(&evidence)).collect();
+        let checks: Vec<_> = all_checks().par_iter().map(|check| check.run(&evidence)).collect();
         let conclusion = conclude(study.promotion.randomised, &checks, &undecided);
         let profit = bridge(&books);
         let warnings = warnings::warnings(self, &checks, &profit);
@@ -188,13 +190,10 @@ impl<'a> Job<'a> {
         Arms { target: count(Arm::Target), control: count(Arm::Control) }
     }
 
-    /// Sum and mean of a column in both arms.
-    fn arm_cell(&self, column: &[f64]) -> ArmCell {
-        let of = |arm: Arm| {
-            let sum: f64 = column.iter().zip(&self.study.assignment.arm).filter(|(_, a)| **a == arm).map(|(v, _)| v).sum();
-            SumMean { sum, mean: sum / self.study.assignment.count(arm) as f64 }
-        };
-        ArmCell { target: of(Arm::Target), control: of(Arm::Control) }
+    /// Sums of both arms, with their means.
+    fn arm_cell(&self, [target, control]: [f64; 2]) -> ArmCell {
+        let of = |sum: f64, customers: usize| SumMean { sum, mean: sum / customers as f64 };
+        ArmCell { target: of(target, self.fit.customers(Arm::Target)), control: of(control, self.fit.customers(Arm::Control)) }
     }
 
     fn cells(&self) -> Named<Named<ArmCell>> {
@@ -211,14 +210,16 @@ impl<'a> Job<'a> {
     fn cells_of(&self, measure: &Measure, periods: &[Period]) -> Named<ArmCell> {
         if measure.kind == MeasureKind::Baskets {
             let name = |role: Option<Role>, period: Period| format!("{}.{period}", role.map_or("any", Role::name));
-            return Named(self.table.baskets.iter().map(|cell| (name(cell.role, cell.period), self.arm_cell(&cell.baskets))).collect());
+            return Named(
+                self.table.baskets.iter().zip(self.sums.baskets()).map(|(cell, sums)| (name(cell.role, cell.period), self.arm_cell(*sums))).collect(),
+            );
         }
         let cells = Role::ALL.into_iter().flat_map(|role| periods.iter().map(move |period| (role, *period)));
         Named(
             cells
                 .map(|(role, period)| {
-                    let column = measure_by_customer(self.table, measure, |a| a.class.role == role && a.period == period);
-                    (format!("{role}.{period}"), self.arm_cell(&column))
+                    let sums = self.sums.measure(self.table, measure, |a| a.class.role == role && a.period == period);
+                    (format!("{role}.{period}"), self.arm_cell(sums))
                 })
                 .collect(),
         )
@@ -254,7 +255,7 @@ impl<'a> Job<'a> {
         };
         let form = self.contrast.effect(&coefficients);
         let estimate = self.contrast.estimate(&form, self.level);
-        let raw = self.arm_cell(&self.grid.by_customer(&coefficients));
+        let raw = self.arm_cell(self.grid.arm_sums(&coefficients, &self.sums));
         let relative = self.contrast.relative(&coefficients, self.level);
         let (ci_low, ci_high) = crate::profit::limits(&estimate);
         let mde = estimate.df.map(|df| {
@@ -310,14 +311,14 @@ impl<'a> Job<'a> {
             let none = Known::Missing(Reason::NotInCells);
             return Naive { before_after: none, redeemers_against_rest: none };
         };
-        let in_period = |period: Period| measure_by_customer(self.table, net_sales, |a| a.period == period);
-        let during = in_period(Period::Promotion);
+        let in_period = |period: Period| self.arm_cell(self.sums.measure(self.table, net_sales, |a| a.period == period));
+        let during = measure_by_customer(self.table, net_sales, |a| a.period == Period::Promotion);
         let before_after = if windows.days(Period::Baseline) == 0 {
             Known::Missing(Reason::NoBaseline)
         } else {
             let scale = f64::from(windows.days(Period::Promotion)) / f64::from(windows.days(Period::Baseline));
-            let before = self.arm_cell(&in_period(Period::Baseline)).target.mean;
-            Known::Value(NaiveReading { per_customer: self.arm_cell(&during).target.mean - scale * before })
+            let before = in_period(Period::Baseline).target.mean;
+            Known::Value(NaiveReading { per_customer: in_period(Period::Promotion).target.mean - scale * before })
         };
         Naive { before_after, redeemers_against_rest: self.redeemers_against_rest(&during) }
     }
