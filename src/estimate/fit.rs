@@ -69,7 +69,7 @@ impl Serialize for Estimand {
 
 /// The customers of one arm, and how their scores are made.
 ///
-/// The residual of customer `i` is `r_i = (y_i - ybar) - (x_i - xbar)'B`, means over the part, `B` the slopes of [`Part::slopes`] (none: 0);
+/// The residual of customer `i` is `r_i = (y_i - ybar) - (x_i - xbar)'B`, means over the part, `B` the slopes that the estimator residualises by (none: 0);
 /// its score is `multiplier_i * r_i`, and the part's covariance the sum of the scores' outer products.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
