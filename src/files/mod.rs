@@ -59,7 +59,7 @@ fn in_file(error: Error, input: Input, path: &Path) -> Error {
 fn together(errors: impl IntoIterator<Item = Option<Error>>) -> Error {
     let mut problems = Vec::new();
     for error in errors.into_iter().flatten() {
-        if error.problems().is_empty() {
+        if !matches!(error.kind(), ErrorKind::Input(_)) {
             return error;
         }
         problems.extend_from_slice(error.problems());

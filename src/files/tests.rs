@@ -339,3 +339,16 @@ fn attributes_are_numbers_and_segments_text() {
     assert_eq!(frame.shape(), (1, 4));
     assert!(frame.column("age").unwrap().f64().is_ok() && frame.column("income").unwrap().str().is_ok());
 }
+
+#[test]
+fn a_required_key_that_is_simply_missing_is_named() {
+    let scratch = Scratch::new();
+    for key in ["id", "randomised", "start", "end"] {
+        let without: String = PROMOTION.lines().filter(|line| !line.starts_with(&format!("{key} "))).map(|line| format!("{line}\n")).collect();
+        assert_ne!(without.lines().count(), PROMOTION.lines().count(), "{key}");
+        let path = scratch.file("without.toml", &without);
+        let error = PromotionFile::read(&path).unwrap_err();
+        assert_eq!(error.problems().iter().filter_map(|p| p.column.as_deref()).collect::<Vec<_>>(), [key], "{error}");
+        assert!(error.to_string().contains("the key is missing"), "{error}");
+    }
+}
