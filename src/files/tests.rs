@@ -344,7 +344,7 @@ fn attributes_are_numbers_and_segments_text() {
 fn a_required_key_that_is_simply_missing_is_named() {
     let scratch = Scratch::new();
     for key in ["id", "randomised", "start", "end"] {
-        let without: String = PROMOTION.lines().filter(|line| !line.starts_with(&format!("{key} "))).map(|line| format!("{line}\n")).collect();
+        let without = PROMOTION.lines().filter(|line| !line.starts_with(&format!("{key} "))).collect::<Vec<_>>().join("\n");
         assert_ne!(without.lines().count(), PROMOTION.lines().count(), "{key}");
         let path = scratch.file("without.toml", &without);
         let error = PromotionFile::read(&path).unwrap_err();
