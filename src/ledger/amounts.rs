@@ -43,7 +43,7 @@ impl<'a> AmountPlan<'a> {
             }
             AmountSource::PerUnit { .. } => (false, None, false),
         };
-        let vat = if ex_vat && ledger.products.has("vat") { by_product(partition, &ledger.products.numbers("vat")?) } else { Vec::new() };
+        let vat = if ex_vat && ledger.products.has("vat") { partition.by_product(&ledger.products.numbers("vat")?) } else { Vec::new() };
         Ok(Self { source, exact, mask, ex_vat, vat })
     }
 
@@ -99,11 +99,6 @@ fn mask(ledger: &Ledger, partition: &Partition, condition: &Where) -> Result<Opt
     let texts = ledger.products.texts(&condition.column)?;
     let meets = |index: usize| texts.get(index).and_then(Option::as_ref).is_some_and(|t| condition.values.contains(t));
     Ok(Some((0..partition.products.len()).map(meets).collect()))
-}
-
-/// Values of the product table by product of the partition, NaN where unknown.
-pub(crate) fn by_product(partition: &Partition, values: &[Option<f64>]) -> Vec<f64> {
-    (0..partition.products.len()).map(|index| values.get(index).copied().flatten().unwrap_or(f64::NAN)).collect()
 }
 
 /// A number of the line, else of its product; NaN where neither is known.

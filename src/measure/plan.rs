@@ -137,10 +137,7 @@ impl Study {
     fn markdown_rule(&self, products: &Products, catalogue: &Catalogue<'_>) -> Result<MarkdownRule> {
         let sales = match &self.promotion.markdown {
             None => return Ok(MarkdownRule::None),
-            Some(Markdown::Column(column)) if catalogue.flag => {
-                let _ = column;
-                return Ok(MarkdownRule::Flag);
-            }
+            Some(Markdown::Column(_)) if catalogue.flag => return Ok(MarkdownRule::Flag),
             Some(Markdown::Column(column)) => {
                 let problem = Problem::new(Input::Transactions, Fault::MissingColumn, "the ledger did not keep the general-sale flag").column(column);
                 return Err(problem.remedy("Make the ledger with `promotion.columns()`, or with `Columns::flag`").into());
