@@ -81,6 +81,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
     progress.set_message("measuring");
     let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(|e| e.to_string())?;
+    ledger.check().map_err(|e| e.to_string())?;
     let measurement = study.measure(&ledger).map_err(|e| e.to_string())?;
     progress.finish_and_clear();
     if let Some(path) = &arguments.report {

@@ -10,8 +10,6 @@ use crate::study::Where;
 /// How the value of an amount on a line is found.
 pub(super) struct AmountPlan<'a> {
     pub(super) source: &'a AmountSource,
-    /// Every value of the column is exact, so that sums are.
-    pub(super) exact: bool,
     /// Product mask of a condition on a product column.
     mask: Option<Vec<bool>>,
     /// Whether VAT is taken out line by line.
@@ -30,21 +28,22 @@ impl<'a> AmountPlan<'a> {
                 Error::from(problem.remedy(remedy))
             })
         };
-        let (exact, mask, ex_vat) = match source {
+        let (mask, ex_vat) = match source {
             AmountSource::Column { column, ex_vat, condition } => {
                 let mask = condition.as_ref().map(|c| mask(ledger, partition, c)).transpose()?.flatten();
-                (kept(column)?.exact && !ex_vat, mask, *ex_vat)
+                kept(column)?;
+                (mask, *ex_vat)
             }
             AmountSource::Cost { otherwise, ex_vat, .. } => {
                 for (column, _) in otherwise.iter().flatten() {
                     kept(column)?;
                 }
-                (false, None, !ex_vat.is_empty())
+                (None, !ex_vat.is_empty())
             }
-            AmountSource::PerUnit { .. } => (false, None, false),
+            AmountSource::PerUnit { .. } => (None, false),
         };
         let vat = if ex_vat && ledger.products.has("vat") { partition.by_product(&ledger.products.numbers("vat")?) } else { Vec::new() };
-        Ok(Self { source, exact, mask, ex_vat, vat })
+        Ok(Self { source, mask, ex_vat, vat })
     }
 
     /// What a chunk offers for this amount.
@@ -76,11 +75,6 @@ impl<'a> AmountPlan<'a> {
             }
             AmountSource::PerUnit { value } => Ok(Values { base: Base::PerUnit { quantity: number("quantity")?, value }, mask: Mask::All }),
         }
-    }
-
-    /// Whether values are made rather than read, so that their exactness is only known once they are.
-    pub(super) fn made(&self) -> bool {
-        matches!(self.source, AmountSource::Cost { .. } | AmountSource::PerUnit { .. })
     }
 }
 
@@ -144,25 +138,27 @@ struct Term<'c> {
 }
 
 impl Values<'_> {
+    /// The values of some lines.
+    pub(super) fn of(&self, hits: &[Hit]) -> Vec<f64> {
+        match (&self.base, &self.mask) {
+            (Base::Plain(values), Mask::All) => hits.iter().map(|hit| values[hit.row as usize]).collect(),
+            _ => hits.iter().map(|hit| self.at(hit)).collect(),
+        }
+    }
+
     /// The value on a line.
-    #[inline]
     pub(super) fn at(&self, hit: &Hit) -> f64 {
-        let row = hit.row as usize;
         let counts = match &self.mask {
             Mask::All => true,
             Mask::Products(mask) => mask.get(hit.product as usize).copied().unwrap_or(false),
-            Mask::Rows(mask) => mask[row],
+            Mask::Rows(mask) => mask[hit.row as usize],
         };
-        match (&self.base, counts) {
-            (_, false) => 0.0,
-            (Base::Plain(values), true) => values[row],
-            (base, true) => base.made(hit, row),
-        }
+        if counts { self.base.at(hit, hit.row as usize) } else { 0.0 }
     }
 }
 
 impl Base<'_> {
-    fn made(&self, hit: &Hit, row: usize) -> f64 {
+    fn at(&self, hit: &Hit, row: usize) -> f64 {
         match self {
             Self::Plain(values) => values[row],
             // A rate that is not known or not a rate is an error once all lines are counted.

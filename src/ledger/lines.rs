@@ -29,8 +29,8 @@ pub struct Ledger {
 #[derive(Debug, Clone)]
 pub(crate) struct Number {
     pub(crate) name: String,
-    /// Every value is a multiple of 1/10,000 and the sum of all fits, so that sums are exact.
-    pub(crate) exact: bool,
+    /// What the frame calls it.
+    in_frame: String,
     /// Nulls that were taken as 0.
     pub(crate) nulls: usize,
 }
@@ -73,8 +73,9 @@ impl Ledger {
     /// (a zone gives the local day) or ISO text; money float, integer or decimal.
     ///
     /// # Errors
-    /// One input error with every problem found: missing columns with the nearest name, unusable types, null customers or days, NaN or
-    /// infinite money, a measure that aggregates, a product with two categories, an empty frame.
+    /// One input error with every problem found: missing columns with the nearest name, unusable types, null customers or days, a measure that
+    /// aggregates, a product with two categories, an empty frame. NaN and infinite money on a line is told when the line is used, or by
+    /// [`Ledger::check`].
     pub fn from_frames(transactions: impl IntoLazy, products: impl IntoLazy, columns: &Columns) -> Result<Self> {
         let mut problems = Problems::default();
         let products = problems.take(ProductTable::from_frame(products, columns))?;
@@ -129,6 +130,21 @@ impl Ledger {
         }
         let frame = DataFrame::new(lines.day.len(), frame)?;
         Reader::read(frame.lazy(), columns)?.finish(products, columns)
+    }
+
+    /// Looks at every amount of every line. A measurement does so for the lines it uses, in the pass that sums them; this is for those who want to
+    /// know of lines outside the windows and of customers not assigned too.
+    ///
+    /// # Errors
+    /// One input error with a problem for each column that holds a NaN, an infinite number or one beyond 1e60: the first row and value, and how many.
+    pub fn check(&self) -> Result<()> {
+        let mut problems = Problems::default();
+        for number in &self.numbers {
+            if let Some(problem) = unusable_values(self.frame.column(&number_name(&number.name))?, &number.in_frame) {
+                problems.push(problem);
+            }
+        }
+        problems.finish()
     }
 
     /// How many lines there are.
@@ -195,6 +211,12 @@ impl Ledger {
     }
 }
 
+/// The problem of values in a column of amounts that cannot be reckoned with.
+fn unusable_values(column: &Column, in_frame: &str) -> Option<Problem> {
+    let values = column.as_materialized_series().f64().ok()?;
+    scan::unusable(|| values.iter(), in_frame, Input::Transactions, "Write the amount, 0 where there is none, or leave the line out")
+}
+
 /// The name of a number of each line that is no amount: `unit_cost`, `vat`.
 fn line_name(name: &str) -> String {
     format!("line:{name}")
@@ -257,6 +279,10 @@ impl Reader {
             reader.number(frame, name, &number_name(name), true, &mut problems)?;
         }
         reader.optional(frame, columns, &mut problems)?;
+        if !problems.is_empty() {
+            // Values are looked at when they are read; a reader who has something to mend anyway hears of all of them.
+            reader.values().for_each(|problem| problems.push(problem));
+        }
         problems.finish()?;
         Ok(reader)
     }
@@ -294,14 +320,17 @@ impl Reader {
         let Some(values) = problems.take(frames::numbers(column, Input::Transactions))? else { return Ok(()) };
         let nulls = values.null_count();
         let values = if nulls > 0 { values.fill_null_with_values(0.0)? } else { values };
-        let chunks: Vec<&[f64]> = values.downcast_iter().map(|array| array.values().as_slice()).collect();
-        if let Some(found) = problems.take(scan::numbers(&chunks, in_frame, Input::Transactions))? {
-            // The sum of all fits into an i64, so that no partial sum overflows.
-            let exact = found.exact && found.total < 9e18;
-            self.numbers.push(Number { name: name.to_owned(), exact, nulls });
-            self.columns.push(values.with_name(number_name(name).into()).into_series().into());
-        }
+        self.numbers.push(Number { name: name.to_owned(), in_frame: in_frame.to_owned(), nulls });
+        self.columns.push(values.with_name(number_name(name).into()).into_series().into());
         Ok(())
+    }
+
+    /// The problems of NaN, infinite and too large values in the columns kept so far.
+    fn values(&self) -> impl Iterator<Item = Problem> {
+        self.numbers.iter().filter_map(|number| {
+            let column = self.columns.iter().find(|c| c.name().as_str() == number_name(&number.name))?;
+            unusable_values(column, &number.in_frame)
+        })
     }
 
     /// Unit cost, VAT rate, sale flag, texts of conditions: kept where they are.

@@ -1,8 +1,8 @@
-//! One look at every value of a column: finite, exact to four decimals, first and last day.
+//! One look at every value that is read: finite, exact to four decimals. First and last day of blocks of lines.
 
 use rayon::prelude::*;
 
-use crate::error::{Fault, Input, Problem, Result};
+use crate::error::{Fault, Input, Problem};
 
 /// Rows looked at together; blocks whose days lie outside all windows are later passed over.
 pub(crate) const BLOCK: usize = 1 << 16;
@@ -13,26 +13,45 @@ pub(crate) const TICKS: f64 = 10_000.0;
 const ROUND: f64 = 6_755_399_441_055_744.0;
 /// Ticks above this are not taken as exact.
 const LARGEST: f64 = 1_125_899_906_842_624.0;
-/// A value is exact when it is the double nearest to its ticks, up to two units in the last place.
-const SLACK: f64 = 4.5e-16;
+/// A value is exact when it differs from its ticks by rounding alone: up to four units in the last place, as a product of two decimals may.
+const SLACK: f64 = 1e-15;
+/// Sums of magnitudes below this fit into an i64.
+const LARGEST_SUM: f64 = 9e18;
 
 /// No amount is larger, so that squares of its products with quantities still fit.
 const LARGEST_AMOUNT: f64 = 1e60;
 
-/// What a look at a column of numbers found.
+/// What a look at numbers found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Numbers {
     /// Every value is a multiple of 1/10,000.
     pub(crate) exact: bool,
-    /// The sum of the magnitudes, in ticks.
+    /// The sum of the magnitudes, in ticks; not finite where a value is not, or is too large.
     pub(crate) total: f64,
+}
+
+impl Numbers {
+    /// Whether no value can be NaN, infinite or larger than an amount may be.
+    pub(crate) fn usable(self) -> bool {
+        self.total <= LARGEST_AMOUNT
+    }
+
+    /// Whether sums of the values in ticks are exact and no partial sum overflows.
+    pub(crate) fn summable(self) -> bool {
+        self.exact && self.total < LARGEST_SUM
+    }
+
+    /// What was found in both of two sets of values.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { exact: self.exact && other.exact, total: self.total + other.total }
+    }
 }
 
 /// Whether all values of a block are exact, and the sum of their magnitudes in ticks.
 ///
 /// Lanes of plain adds and maxima, so that it runs at the speed of reading. A NaN or an infinity makes the total NaN or infinite, and then nothing
 /// is exact; a total below the limit bounds every value of the block.
-fn look(block: &[f64]) -> Numbers {
+pub(crate) fn look(block: &[f64]) -> Numbers {
     const LANES: usize = 4;
     let mut worst = [0.0_f64; LANES];
     let mut total = [0.0_f64; LANES];
@@ -63,18 +82,6 @@ pub(crate) fn ticks(value: f64) -> i64 {
     // The same rounding as `one`, which found the value exact; beyond its reach the cast saturates.
     let ticks = value * TICKS;
     if ticks.abs() < LARGEST { ((ticks + ROUND) - ROUND) as i64 } else { ticks as i64 }
-}
-
-/// Looks at all chunks of a column; gives the problem of values that cannot be reckoned with.
-pub(crate) fn numbers(chunks: &[&[f64]], name: &str, input: Input) -> Result<Numbers> {
-    let blocks: Vec<Numbers> = chunks.par_iter().flat_map(|chunk| chunk.par_chunks(BLOCK)).map(look).collect();
-    let found = blocks.iter().fold(Numbers { exact: true, total: 0.0 }, |a, b| Numbers { exact: a.exact && b.exact, total: a.total + b.total });
-    if found.exact {
-        return Ok(found);
-    }
-    let values = || chunks.iter().flat_map(|chunk| chunk.iter()).map(|value| Some(*value));
-    let problem = unusable(values, name, input, "Write the amount, 0 where there is none, or leave the line out");
-    problem.map_or(Ok(found), |problem| Err(problem.into()))
 }
 
 /// The problem of values that cannot be reckoned with: NaN, infinite, or too large.

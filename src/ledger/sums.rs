@@ -1,7 +1,8 @@
 //! From hits to cells: sums of amounts, distinct baskets, counts of lines.
 //!
 //! Blocks are matched and read in parallel; then each thread adds the values of its own range of customers, in row order, so that no bit depends on
-//! the number of threads.
+//! the number of threads. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as integers. An
+//! amount is taken for exact until a value is found that is not; then the sums begin again.
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use super::amounts::{AmountPlan, LineOrProduct, Values};
 use super::lacking::{BadLines, Lacking};
 use super::lookup::{Keys, NONE, mix};
 use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, role_of};
-use super::scan::{TICKS, ticks};
+use super::scan::{Numbers, TICKS, look, ticks};
 use super::visits::Visits;
 use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
 use crate::error::{Fault, Input, Problem, Problems, Result};
@@ -43,14 +44,16 @@ impl CellSource for Ledger {
         let basket = if self.has.basket { Some(self.ids("basket")?) } else { None };
         let plan = amounts.iter().map(|amount| AmountPlan::new(self, partition, amount)).collect::<Result<Vec<_>>>()?;
         let reader = Reader::new(self, partition, &matcher, &plan, basket.as_ref().map(Keys::new))?;
-        let mut sums = Sums::new(self, partition, assignment.len(), &plan);
         let blocks: Vec<(usize, usize)> =
             self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
-        for some in blocks.chunks(BLOCKS_AT_ONCE) {
-            let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block)).collect::<Result<_>>()?;
-            sums.add(&read);
-            sums.count(read);
-        }
+        let mut exact = vec![true; plan.len()];
+        let mut sums = loop {
+            let mut sums = Sums::new(self, partition, assignment.len(), &plan, &exact);
+            match sums.read(&reader, &blocks)? {
+                Read::Whole => break sums,
+                Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| exact[amount] = false),
+            }
+        };
         let facts = sums.facts(&matcher, &reader)?;
         sums.finish(amounts, assignment, facts)
     }
@@ -102,8 +105,10 @@ struct Reader<'r> {
 /// What a block gives.
 struct BlockRead {
     hits: Vec<Hit>,
-    /// Hit-major: a value an amount.
-    values: Vec<f64>,
+    /// By amount, one value a hit.
+    values: Vec<Vec<f64>>,
+    /// What a look at the values of each amount found.
+    looks: Vec<Numbers>,
     lines: LineCounts,
     visits: Visits,
     lacking: Lacking,
@@ -125,8 +130,10 @@ impl<'r> Reader<'r> {
     fn block(&self, chunk: usize, block: usize) -> Result<BlockRead> {
         let BlockHits { hits, outside_windows, outside_assignment } = self.matcher.block(chunk, block)?;
         let view = &self.chunks[chunk];
+        let values: Vec<Vec<f64>> = view.amounts.iter().map(|amount| amount.of(&hits)).collect();
         let mut read = BlockRead {
-            values: Vec::with_capacity(hits.len() * view.amounts.len()),
+            looks: values.iter().map(|values| look(values)).collect(),
+            values,
             lines: LineCounts { used: hits.len() as u64, outside_windows, outside_assignment, ..LineCounts::default() },
             visits: Visits::default(),
             lacking: Lacking::default(),
@@ -137,7 +144,6 @@ impl<'r> Reader<'r> {
         let wants_stores = matches!(self.matcher.sales, Sales::Calendar(_));
         for hit in &read.hits {
             let row = hit.row as usize;
-            read.values.extend(view.amounts.iter().map(|amount| amount.at(hit)));
             self.count_line(&mut read.lines, hit, view.quantity[row], view.net_sales[row]);
             read.lacking.look(hit, view.unit_cost.as_ref(), view.vat.as_ref());
             read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
@@ -169,6 +175,13 @@ impl<'r> Reader<'r> {
     }
 }
 
+/// How far reading came.
+enum Read {
+    Whole,
+    /// These amounts have values that are not exact.
+    NotExact(Vec<usize>),
+}
+
 /// The sums while they grow.
 struct Sums<'a> {
     ledger: &'a Ledger,
@@ -176,15 +189,15 @@ struct Sums<'a> {
     plan: &'a [AmountPlan<'a>],
     customers: usize,
     atoms: usize,
-    /// Row-major: customer, atom, amount. In ticks where the amount is exact.
+    /// Row-major: customer, atom, amount. The amounts that are exact, in ticks.
     exact: Vec<i64>,
-    /// The same for the others, and for made amounts until it is known that they are exact.
+    /// The same for the others.
     real: Vec<f64>,
     /// Which amounts have a place in `exact`, in `real`.
     exact_amounts: Vec<usize>,
     real_amounts: Vec<usize>,
-    /// Made amounts that turned out not to be exact.
-    inexact: Vec<bool>,
+    /// What was found of each amount so far.
+    looks: Vec<Numbers>,
     visits: Visits,
     seen: Vec<u32>,
     lines: LineCounts,
@@ -193,10 +206,9 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn new(ledger: &'a Ledger, partition: &'a Partition, customers: usize, plan: &'a [AmountPlan<'a>]) -> Self {
+    fn new(ledger: &'a Ledger, partition: &'a Partition, customers: usize, plan: &'a [AmountPlan<'a>], is_exact: &[bool]) -> Self {
         let atoms = partition.atoms().len();
-        let exact_amounts: Vec<usize> = (0..plan.len()).filter(|&i| plan[i].exact || plan[i].made()).collect();
-        let real_amounts: Vec<usize> = (0..plan.len()).filter(|&i| !plan[i].exact).collect();
+        let (exact_amounts, real_amounts): (Vec<usize>, Vec<usize>) = (0..plan.len()).partition(|&amount| is_exact[amount]);
         Self {
             ledger,
             partition,
@@ -205,7 +217,7 @@ impl<'a> Sums<'a> {
             atoms,
             exact: vec![0; customers * atoms * exact_amounts.len()],
             real: vec![0.0; customers * atoms * real_amounts.len()],
-            inexact: vec![false; plan.len()],
+            looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
             exact_amounts,
             real_amounts,
             visits: Visits::default(),
@@ -216,45 +228,53 @@ impl<'a> Sums<'a> {
         }
     }
 
+    /// Sums all blocks, or names amounts that are not exact and were taken for it.
+    fn read(&mut self, reader: &Reader<'_>, blocks: &[(usize, usize)]) -> Result<Read> {
+        for some in blocks.chunks(BLOCKS_AT_ONCE) {
+            let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block)).collect::<Result<_>>()?;
+            for block in &read {
+                self.looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
+            }
+            if !self.looks.iter().all(|look| look.usable()) {
+                // A rate or a cost that is not known makes NaN too, and is told when all lines are counted.
+                self.ledger.check()?;
+            }
+            let not_exact: Vec<usize> = self.exact_amounts.iter().copied().filter(|&amount| !self.looks[amount].summable()).collect();
+            if !not_exact.is_empty() {
+                return Ok(Read::NotExact(not_exact));
+            }
+            self.add(&read);
+            self.count(read);
+        }
+        Ok(Read::Whole)
+    }
+
     /// Adds the amounts of some blocks. Each thread owns a range of customers and visits all hits in row order.
     fn add(&mut self, read: &[BlockRead]) {
         let ranges = rayon::current_num_threads().clamp(1, 16);
         let per_range = self.customers.div_ceil(ranges).max(1);
         let (exact_width, real_width) = (self.atoms * self.exact_amounts.len(), self.atoms * self.real_amounts.len());
-        let (plan, exact_amounts, real_amounts) = (self.plan, &self.exact_amounts, &self.real_amounts);
-        let whole_pieces = pieces(&mut self.exact, per_range * exact_width, ranges);
+        let (exact_amounts, real_amounts) = (&self.exact_amounts, &self.real_amounts);
+        let exact_pieces = pieces(&mut self.exact, per_range * exact_width, ranges);
         let real_pieces = pieces(&mut self.real, per_range * real_width, ranges);
-        let made: Vec<bool> = plan.iter().map(AmountPlan::made).collect();
-        let inexact: Vec<Vec<bool>> = whole_pieces
-            .into_par_iter()
-            .zip(real_pieces)
-            .enumerate()
-            .map(|(range, (exact, real))| {
-                let mine = (range * per_range) as u32..((range + 1) * per_range) as u32;
-                let mut inexact = vec![false; plan.len()];
-                for block in read {
-                    for (hit, values) in block.hits.iter().zip(block.values.chunks_exact(plan.len().max(1))).filter(|(hit, _)| mine.contains(&hit.customer)) {
-                        let place = (hit.customer - mine.start) as usize;
-                        let base = place * exact_width + usize::from(hit.atom) * exact_amounts.len();
-                        for (slot, &amount) in exact[base..base + exact_amounts.len()].iter_mut().zip(exact_amounts) {
-                            let whole = ticks(values[amount]);
-                            *slot = slot.wrapping_add(whole);
-                            if made[amount] {
-                                inexact[amount] |= !is_exact(values[amount], whole);
-                            }
-                        }
-                        let base = place * real_width + usize::from(hit.atom) * real_amounts.len();
-                        for (slot, &amount) in real[base..base + real_amounts.len()].iter_mut().zip(real_amounts) {
-                            *slot += values[amount];
-                        }
+        exact_pieces.into_par_iter().zip(real_pieces).enumerate().for_each(|(range, (exact, real))| {
+            let mine = (range * per_range) as u32..((range + 1) * per_range) as u32;
+            for block in read {
+                let exact_values: Vec<&[f64]> = exact_amounts.iter().map(|&amount| block.values[amount].as_slice()).collect();
+                let real_values: Vec<&[f64]> = real_amounts.iter().map(|&amount| block.values[amount].as_slice()).collect();
+                for (index, hit) in block.hits.iter().enumerate().filter(|(_, hit)| mine.contains(&hit.customer)) {
+                    let place = (hit.customer - mine.start) as usize;
+                    let base = place * exact_width + usize::from(hit.atom) * exact_values.len();
+                    for (slot, values) in exact[base..base + exact_values.len()].iter_mut().zip(&exact_values) {
+                        *slot += ticks(values[index]);
+                    }
+                    let base = place * real_width + usize::from(hit.atom) * real_values.len();
+                    for (slot, values) in real[base..base + real_values.len()].iter_mut().zip(&real_values) {
+                        *slot += values[index];
                     }
                 }
-                inexact
-            })
-            .collect();
-        for found in inexact {
-            self.inexact.iter_mut().zip(found).for_each(|(a, b)| *a |= b);
-        }
+            }
+        });
     }
 
     /// Takes in the counts, customers seen and baskets of some blocks.
@@ -329,11 +349,12 @@ impl<'a> Sums<'a> {
 
     /// Where the column of an atom and amount stands.
     fn source(&self, atom: usize, amount: usize) -> Source<'_> {
-        let exact = self.plan[amount].exact || (self.plan[amount].made() && !self.inexact[amount]);
-        let list = if exact { &self.exact_amounts } else { &self.real_amounts };
-        let offset = atom * list.len() + list.iter().position(|a| *a == amount).unwrap_or(0);
-        let stride = self.atoms * list.len();
-        if exact { Source::Exact { sums: &self.exact, stride, offset } } else { Source::Real { sums: &self.real, stride, offset } }
+        let place = |list: &[usize]| list.iter().position(|a| *a == amount).map(|at| (self.atoms * list.len(), atom * list.len() + at));
+        if let Some((stride, offset)) = place(&self.exact_amounts) {
+            return Source::Exact { sums: &self.exact, stride, offset };
+        }
+        let (stride, offset) = place(&self.real_amounts).unwrap_or_default();
+        Source::Real { sums: &self.real, stride, offset }
     }
 
     fn facts(&mut self, matcher: &Matcher<'_>, reader: &Reader<'_>) -> Result<Facts> {
@@ -390,11 +411,6 @@ impl Source<'_> {
             Self::Real { sums, stride, offset } => sums[customer * stride + offset],
         }
     }
-}
-
-/// Whether a made value is a whole number of ticks, up to rounding.
-fn is_exact(value: f64, whole: i64) -> bool {
-    (value * TICKS - whole as f64).abs() <= (value * TICKS).abs() * 1e-15 && whole.unsigned_abs() <= 1 << 40
 }
 
 /// Splits a table into `ranges` pieces of `size`, the last ones shorter or empty.

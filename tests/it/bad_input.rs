@@ -105,9 +105,12 @@ impl Shop {
         self.promotion(|p| p.discounts.push(Discount { column: "coupon".into(), paid_by, in_net_sales: false, offer: true }))
     }
 
+    fn ledger(&self) -> Result<Ledger> {
+        Ledger::from_frames(self.lines.clone(), self.products.clone(), &self.promotion.columns_from(self.columns.clone()))
+    }
+
     fn measure(&self) -> Result<Measurement> {
-        let columns = self.promotion.columns_from(self.columns.clone());
-        let ledger = Ledger::from_frames(self.lines.clone(), self.products.clone(), &columns)?;
+        let ledger = self.ledger()?;
         Study::new(self.promotion.clone(), self.assignment.clone()).with_options(self.options.clone()).measure(&ledger)
     }
 
@@ -286,14 +289,19 @@ fn a_value_that_cannot_be_used_is_told_with_its_row_and_count() {
         (texts("day", |line| (line != 16).then_some("2017-05-08")), Fault::Null, row("day", 17, "null", 1), "needs a day"),
         (texts("day", |line| if line == 16 { "2017-13-01" } else { "2017-05-08" }), Fault::NotADay, row("day", 17, "2017-13-01", 1), "YYYY-MM-DD"),
         (texts("day", |line| if line > 790 { "08/05/2017" } else { "2017-05-08" }), Fault::NotADay, row("day", 792, "08/05/2017", 9), "YYYY-MM-DD"),
-        (numbers("net_sales", from(797, f64::NAN)), Fault::NotFinite, row("net_sales", 798, "NaN", 3), "Write the amount"),
-        (numbers("net_sales", from(799, f64::INFINITY)), Fault::NotFinite, row("net_sales", 800, "inf", 1), "Write the amount"),
+        (numbers("net_sales", from(5, f64::NAN)), Fault::NotFinite, row("net_sales", 6, "NaN", 795), "Write the amount"),
+        (numbers("net_sales", from(700, f64::INFINITY)), Fault::NotFinite, row("net_sales", 701, "inf", 100), "Write the amount"),
         (numbers("quantity", from(0, f64::NEG_INFINITY)), Fault::NotFinite, row("quantity", 1, "-inf", 800), "Write the amount"),
         (numbers("net_sales", |line| (line != 3).then_some(1.0)), Fault::Null, row("net_sales", 4, "null", 1), "0 where there is none"),
     ];
     for (column, fault, place, remedy) in cases {
         assert_says(&Shop::new().with(column).error(), Input::Transactions, fault, place, remedy);
     }
+    // On lines that the study does not use it changes no number; a look at the whole ledger tells of it.
+    let unused = Shop::new().with(numbers("net_sales", from(797, f64::NAN)));
+    unused.passes();
+    assert_says(&unused.ledger().unwrap().check().unwrap_err(), Input::Transactions, Fault::NotFinite, row("net_sales", 798, "NaN", 3), "Write the amount");
+    Shop::new().ledger().unwrap().check().unwrap();
     let error = Shop::new().coupon(Payer::Retailer).with(numbers("coupon", from(2, f64::NAN))).error();
     assert_says(&error, Input::Transactions, Fault::NotFinite, row("coupon", 3, "NaN", 798), "Write the amount");
     let products = df!["product" => [1_i64, 2], "category" => ["meat", "milk"], "unit_cost" => [1.0, f64::NAN]];
