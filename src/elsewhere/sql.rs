@@ -242,7 +242,7 @@ impl Writer<'_> {
                 AmountSource::PerUnit { value } => columns.push(Column::new(format!("per_unit{index}").into(), value)),
                 AmountSource::Column { condition: Some(condition), .. } if self.in_products(condition) => {
                     let texts = self.warehouse.products.texts(&condition.column)?;
-                    let meets = |i: usize| texts.get(i).and_then(Option::as_ref).is_some_and(|t| condition.values.contains(t));
+                    let meets = |i: usize| texts.get(i).is_some_and(|t| condition.holds(t));
                     let mask: Vec<bool> = (0..partition.products.len()).map(meets).collect();
                     columns.push(Column::new(format!("condition{index}").into(), mask));
                 }

@@ -82,7 +82,7 @@ impl<'a> AmountPlan<'a> {
 fn text_mask(ledger: &Ledger, condition: &Where, chunk: usize) -> Result<Vec<bool>> {
     let texts = column_texts(&ledger.column(&format!("text:{}", condition.column))?.clone().into())?;
     let array = texts.downcast_iter().nth(chunk);
-    Ok(array.map(|array| array.iter().map(|t| t.is_some_and(|t| condition.values.iter().any(|v| v == t))).collect()).unwrap_or_default())
+    Ok(array.map(|array| array.iter().map(|t| t.is_some_and(|t| condition.holds(t))).collect()).unwrap_or_default())
 }
 
 /// The products that meet a condition on a product column; `None` where the column is one of the lines.
@@ -91,7 +91,7 @@ fn mask(ledger: &Ledger, partition: &Partition, condition: &Where) -> Result<Opt
         return Ok(None);
     }
     let texts = ledger.products.texts(&condition.column)?;
-    let meets = |index: usize| texts.get(index).and_then(Option::as_ref).is_some_and(|t| condition.values.contains(t));
+    let meets = |index: usize| texts.get(index).is_some_and(|t| condition.holds(t));
     Ok(Some((0..partition.products.len()).map(meets).collect()))
 }
 

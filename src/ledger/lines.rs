@@ -78,11 +78,13 @@ impl Ledger {
     /// [`Ledger::check`].
     pub fn from_frames(transactions: impl IntoLazy, products: impl IntoLazy, columns: &Columns) -> Result<Self> {
         let mut problems = Problems::default();
-        let products = problems.take(ProductTable::from_frame(products, columns))?;
-        let lines = problems.take(Reader::read(transactions.lazy(), columns))?;
+        let (products, transactions) = (products.lazy(), transactions.lazy());
+        let (products, lines) = rayon::join(|| ProductTable::from_frame(products, columns), || Reader::read(transactions, columns)?.align());
+        let products = problems.take(products)?;
+        let lines = problems.take(lines)?;
         match (products, lines) {
-            (Some(products), Some(reader)) => {
-                let ids = reader.product_kind;
+            (Some(products), Some(lines)) => {
+                let ids = lines.product_kind;
                 if products.ids.kind() != ids && !products.ids.is_empty() {
                     problems.push(
                         Problem::new(Input::Products, Fault::IdTypes, format!("product ids are {} here and {ids} in the transactions", products.ids.kind()))
@@ -91,7 +93,7 @@ impl Ledger {
                     );
                 }
                 problems.finish()?;
-                reader.finish(products, columns)
+                lines.finish(products, columns)
             }
             _ => problems.finish().and_then(|()| Err(crate::error::ErrorKind::Frame("nothing was read".into()).into())),
         }
@@ -129,7 +131,7 @@ impl Ledger {
             }
         }
         let frame = DataFrame::new(lines.day.len(), frame)?;
-        Reader::read(frame.lazy(), columns)?.finish(products, columns)
+        Reader::read(frame.lazy(), columns)?.align()?.finish(products, columns)
     }
 
     /// Looks at every amount of every line. A measurement does so for the lines it uses, in the pass that sums them; this is for those who want to
@@ -365,17 +367,35 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(self, products: ProductTable, columns: &Columns) -> Result<Ledger> {
+    /// Aligns the chunks of the columns and looks at the days.
+    fn align(self) -> Result<Aligned> {
         let mut frame = DataFrame::new(self.height, self.columns)?;
         frame.align_chunks_par();
         // Very many small chunks (a frame a day, stacked) cost more to walk than to copy once.
         if frame.first_col_n_chunks() > 64 && frame.height() / frame.first_col_n_chunks() < scan::BLOCK / 8 {
             frame.rechunk_mut_par();
         }
-        let blocks: Vec<Vec<(i32, i32)>> = {
+        let blocks = {
             let days = frame.column("day")?.as_materialized_series().i32()?;
             days.downcast_iter().map(|array| scan::days(array.values().as_slice())).collect()
         };
+        Ok(Aligned { frame, blocks, numbers: self.numbers, texts: self.texts, has: self.has, product_kind: self.product_kind })
+    }
+}
+
+/// The columns of the transactions, checked and aligned.
+struct Aligned {
+    frame: DataFrame,
+    blocks: Vec<Vec<(i32, i32)>>,
+    numbers: Vec<Number>,
+    texts: Vec<String>,
+    has: Has,
+    product_kind: &'static str,
+}
+
+impl Aligned {
+    fn finish(self, products: ProductTable, columns: &Columns) -> Result<Ledger> {
+        let blocks = self.blocks;
         let found = blocks.iter().flatten().fold((i32::MAX, i32::MIN), |(low, high), (a, b)| (low.min(*a), high.max(*b)));
         let (first, last) = columns.ledger_days();
         let (first, last) = (first.unwrap_or(Day::from_epoch(found.0)), last.unwrap_or(Day::from_epoch(found.1)));
@@ -386,7 +406,7 @@ impl Reader {
                 .remedy("Mend first_day or last_day")
         })?;
         let user_measures = columns.expressions().iter().map(|(name, _)| name.clone()).collect();
-        Ok(Ledger { frame, numbers: self.numbers, texts: self.texts, has: self.has, blocks, products, days, user_measures })
+        Ok(Ledger { frame: self.frame, numbers: self.numbers, texts: self.texts, has: self.has, blocks, products, days, user_measures })
     }
 }
 

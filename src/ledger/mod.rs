@@ -1,7 +1,8 @@
 //! What happened: transaction lines as amounts, checked, with typed ids. The only room that reads frames.
 //!
-//! [`Ledger::from_frames`] selects the columns it was told to keep, reports *all* problems of the schema and the values at once, and keeps
-//! the columns as they came, without a copy wherever the types allow. Dictionaries are made by whoever needs them.
+//! [`Ledger::from_frames`] selects the columns it was told to keep, reports *all* problems of the schema at once, and keeps the columns as they came,
+//! without a copy wherever the types allow. Values are looked at as they are read, in the pass that sums them; [`Ledger::check`] looks at all. Dictionaries
+//! are made by whoever needs them.
 
 mod amounts;
 mod assignment;
@@ -20,5 +21,7 @@ pub use assignment::AssignmentColumns;
 pub use columns::{Columns, NAMES};
 pub use lines::{Ledger, Lines};
 pub use products::ProductTable;
+
+pub(crate) use products::Texts;
 
 pub(crate) use frames::{IdColumn, collect, column, null_problem, numbers};

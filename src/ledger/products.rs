@@ -62,9 +62,8 @@ impl ProductTable {
     }
 
     /// A column as texts.
-    pub(crate) fn texts(&self, name: &str) -> Result<Vec<Option<String>>> {
-        let texts = frames::texts(column(&self.frame, name, Input::Products)?)?;
-        Ok(texts.iter().map(|t| t.map(str::to_owned)).collect())
+    pub(crate) fn texts(&self, name: &str) -> Result<Texts> {
+        Ok(Texts(frames::texts(column(&self.frame, name, Input::Products)?)?.rechunk().into_owned()))
     }
 
     /// A column of numbers; a null is `None`, NaN, infinity and what is too large an error.
@@ -75,6 +74,22 @@ impl ProductTable {
             None => Ok(values),
             Some(problem) => Err(problem.into()),
         }
+    }
+}
+
+/// A text of each product, or nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Texts(StringChunked);
+
+impl Texts {
+    /// The text of a product; nothing beyond the table.
+    pub(crate) fn get(&self, index: usize) -> Option<&str> {
+        if index < self.0.len() { self.0.get(index) } else { None }
+    }
+
+    /// By product, in the order of the table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        self.0.iter()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The one place that knows the order of the rooms: plan, cells, estimate, effects, money, checks.
 
+mod amounts;
 mod meeting;
 mod plan;
+mod products;
 mod result;
 mod warnings;
 

@@ -46,6 +46,13 @@ pub struct Where {
     pub values: Vec<String>,
 }
 
+impl Where {
+    /// Whether a text is one of the values.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.values.iter().any(|value| value == text)
+    }
+}
+
 /// One text or a list of texts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
