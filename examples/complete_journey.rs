@@ -6,12 +6,11 @@
 //!
 //! The folder holds `c8.toml`, `assignments_c8.csv`, `transactions.csv.gz` and `products.csv.gz`; by default it is the small extract of the tests.
 
-#![expect(clippy::doc_markdown, reason = "the comments of the arguments are the text of --help")]
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use promolift::files::Inputs;
 use promolift::measure::{EffectEstimate, Named};
 use promolift::prelude::*;
@@ -27,9 +26,14 @@ struct Arguments {
     /// Which campaign
     #[arg(long, default_value_t = 8)]
     campaign: u32,
-    /// regression_att, unadjusted, regression, cuped or difference_in_differences; wins over the promotion file
-    #[arg(long, value_name = "NAME")]
+    /// How to estimate; wins over the promotion file
+    #[arg(long, value_name = "NAME", value_parser = estimators())]
     estimator: Option<EstimatorName>,
+}
+
+/// The names of the estimators, so that a mistyped one is told with those that there are.
+fn estimators() -> impl TypedValueParser<Value = EstimatorName> {
+    PossibleValuesParser::new(EstimatorName::ALL.map(EstimatorName::name)).try_map(|name| name.parse::<EstimatorName>())
 }
 
 fn main() -> ExitCode {
@@ -48,12 +52,14 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let file = |name: &str| folder.join(name);
     let (assignments, promotion) = (file(&format!("assignments_c{number}.csv")), file(&format!("c{number}.toml")));
     let opened = Inputs::new(file("transactions.csv.gz"), file("products.csv.gz"), assignments, promotion).open()?;
-    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns)?;
+    let files = opened.files;
+    let explained = |error| files.explain(error);
+    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
     let mut study = opened.study;
     study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
-    let measured = study.measure(&ledger)?;
+    let measured = study.measure(&ledger).map_err(explained)?;
     study.options.estimator = EstimatorName::Unadjusted;
-    tell(number, &study.measure(&ledger)?, &measured);
+    tell(number, &study.measure(&ledger).map_err(explained)?, &measured);
     Ok(())
 }
 

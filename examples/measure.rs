@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use promolift::files::Inputs;
 use promolift::polars::prelude::AnyValue;
@@ -39,8 +41,8 @@ struct Arguments {
     /// Attributes of customers, one row a customer
     #[arg(long, value_name = "FILE", requires = "transactions")]
     customers: Option<PathBuf>,
-    /// regression_att, unadjusted, regression, cuped or difference_in_differences; wins over the promotion file
-    #[arg(long, value_name = "NAME")]
+    /// How to estimate; wins over the promotion file
+    #[arg(long, value_name = "NAME", value_parser = estimators())]
     estimator: Option<EstimatorName>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -63,8 +65,17 @@ enum Format {
     Csv,
 }
 
+/// The names of the estimators, so that a mistyped one is told with those that there are.
+fn estimators() -> impl TypedValueParser<Value = EstimatorName> {
+    PossibleValuesParser::new(EstimatorName::ALL.map(EstimatorName::name)).try_map(|name| name.parse::<EstimatorName>())
+}
+
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    if let Err(problem) = writable(&arguments) {
+        Arguments::command().error(ErrorKind::ValueValidation, problem).exit();
+    }
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");
@@ -80,15 +91,67 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let mut study = opened.study;
     study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
     progress.set_message("measuring");
-    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(|e| e.to_string())?;
-    ledger.check().map_err(|e| e.to_string())?;
-    let measurement = study.measure(&ledger).map_err(|e| e.to_string())?;
+    let files = opened.files;
+    for (option, path) in arguments.outputs() {
+        not_an_input(option, path, files.paths())?;
+    }
+    // Problems of values are found here, when the files are read already: they are told with their file.
+    let explained = |error| files.explain(error).to_string();
+    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
+    ledger.check().map_err(explained)?;
+    let measurement = study.measure(&ledger).map_err(explained)?;
     progress.finish_and_clear();
     if let Some(path) = &arguments.report {
         measurement.report().write_html(path).map_err(|e| e.to_string())?;
         eprintln!("wrote {}", path.display());
     }
     print(&rendered(&measurement, arguments.format)?, arguments.out.as_deref())
+}
+
+impl Arguments {
+    /// The files that are written, with their options.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        [("--out", &self.out), ("--report", &self.report)].into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+}
+
+/// Whether what is asked for can be written, and over no other file of this study. Looked at before any work.
+fn writable(arguments: &Arguments) -> Result<(), String> {
+    let given = [&arguments.transactions, &arguments.products, &arguments.assignments, &arguments.promotion, &arguments.customers];
+    for (option, path) in arguments.outputs() {
+        if path.is_dir() {
+            return Err(format!("{option} {}: this is a folder; name a file in it", path.display()));
+        }
+        if !folder(path).is_dir() {
+            return Err(format!("{option} {}: the folder {} is not there; create it, or name another", path.display(), folder(path).display()));
+        }
+        not_an_input(option, path, given.into_iter().flatten().map(PathBuf::as_path))?;
+    }
+    match (&arguments.out, &arguments.report) {
+        (Some(out), Some(report)) if same_file(out, report) => Err(format!("--out and --report are the same file, {}; name two", out.display())),
+        _ => Ok(()),
+    }
+}
+
+fn not_an_input<'a>(option: &str, path: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<(), String> {
+    match inputs.find(|input| same_file(path, input)) {
+        Some(input) => Err(format!("{option} {} would overwrite a file that is read, {}; name another", path.display(), input.display())),
+        None => Ok(()),
+    }
+}
+
+/// The folder a file stands in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok().or_else(|| Some(folder(path).canonicalize().ok()?.join(path.file_name()?)));
+    match (real(one), real(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
 }
 
 fn inputs(arguments: &Arguments) -> Inputs {
@@ -147,8 +210,13 @@ fn print(text: &str, out: Option<&Path>) -> Result<(), String> {
             _ => Ok(()),
         };
     };
-    let partial = path.with_extension("partial");
-    fs::write(&partial, format!("{text}\n")).and_then(|()| fs::rename(&partial, path)).map_err(|e| format!("{}: {e}", path.display()))
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.part", std::process::id()));
+    let written = fs::write(&partial, format!("{text}\n")).and_then(|()| fs::rename(&partial, path));
+    written.map_err(|error| {
+        drop(fs::remove_file(&partial));
+        format!("{} could not be written: {error}", path.display())
+    })
 }
 
 fn spinner() -> ProgressBar {

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, Input, Problem, Problems, Result};
+use crate::ledger::{Oddities, Unmet};
 use crate::study::{Assignment, DaySpan, Ids, Period, Where};
 
 /// The role of a product in the offer.
@@ -358,6 +359,8 @@ pub struct Facts {
     pub repeated_products: usize,
     /// Whether redemptions are rows of a log, which is the same for every part of a ledger.
     pub logged_redemptions: bool,
+    /// What lets wrong inputs be known; `None` where the cells were summed elsewhere.
+    pub oddities: Option<Oddities>,
 }
 
 /// Distinct baskets of each customer in a cell.
@@ -493,6 +496,10 @@ impl CellTable {
             (Some(a), Some(b)) => Some(a.plus(b)),
             _ => None,
         };
+        self.facts.oddities = match (self.facts.oddities, other.facts.oddities) {
+            (Some(a), Some(b)) => Some(a.merge(b)),
+            _ => None,
+        };
         if let (Some(a), Some(b)) = (&mut self.facts.baseline_on_sale, &other.facts.baseline_on_sale) {
             a.iter_mut().zip(b).for_each(|((_, a), (_, b))| a.iter_mut().zip(b).for_each(|(a, b)| add(a, b)));
         }
@@ -533,6 +540,14 @@ pub trait CellSource {
     /// # Errors
     /// Where the lines cannot be summed: ids that do not meet, a flag that differs within a product and day, an unknown cost.
     fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable>;
+
+    /// Looks for ids that meet no line as they are written, once the cells are made; `None`, as by default, where the source cannot tell.
+    ///
+    /// # Errors
+    /// Where the lines cannot be read.
+    fn unmet(&self, _partition: &Partition, _assignment: &Assignment, _cells: &CellTable) -> Result<Option<Unmet>> {
+        Ok(None)
+    }
 }
 
 /// What a source knows before any cell is made: enough to plan the partition and the amounts.

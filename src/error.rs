@@ -241,9 +241,10 @@ pub struct Problem {
     pub text: String,
     /// The file, where the input came from one.
     pub file: Option<String>,
-    /// The column.
+    /// The column; in a promotion the key, with its table: `estimation.confidence`.
     pub column: Option<String>,
-    /// The first row, counted from 1 without a header.
+    /// The first row, counted from 1 without a header. `Display` calls it a data row: in a CSV file without line ends inside values and without
+    /// empty lines it stands one line further down.
     pub row: Option<u64>,
     /// The first offending value.
     pub value: Option<String>,
@@ -285,6 +286,11 @@ impl Problem {
         self
     }
 
+    /// Whether `column` is a key of the promotion or the design; what is missing is a column of a table, which a key only names.
+    fn names_a_key(&self) -> bool {
+        matches!(self.input, Input::Promotion | Input::Design) && self.fault != Fault::MissingColumn
+    }
+
     #[cfg(feature = "files")]
     pub(crate) fn file(mut self, file: impl fmt::Display) -> Self {
         self.file = Some(file.to_string());
@@ -299,14 +305,15 @@ impl fmt::Display for Problem {
             write!(f, " ({file})")?;
         }
         if let Some(column) = &self.column {
-            write!(f, ", column `{column}`")?;
+            let what = if self.names_a_key() { "key" } else { "column" };
+            write!(f, ", {what} `{}`", short(column))?;
         }
         if let Some(row) = self.row {
-            write!(f, ", row {row}")?;
+            write!(f, ", data row {row}")?;
         }
         write!(f, ": {}", self.text)?;
         if let Some(value) = &self.value {
-            write!(f, ": \"{value}\"")?;
+            write!(f, ": \"{}\"", short(value))?;
         }
         match self.count {
             Some(1) => write!(f, " (1 row)")?,
@@ -330,6 +337,39 @@ impl fmt::Display for Lines<'_> {
         }
         Ok(())
     }
+}
+
+/// A name or value on one line and cut to a length that leaves a message readable.
+pub(crate) fn short(text: &str) -> String {
+    cut(text, 80)
+}
+
+/// A text on one line, cut to `most` letters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let mut letters = text.chars().map(plain);
+    let kept: String = letters.by_ref().take(most).collect();
+    if letters.next().is_none() { kept } else { kept + "…" }
+}
+
+/// The first names of a list, and how many more there are.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    listed_up_to(20, names)
+}
+
+fn listed_up_to<'a>(most: usize, names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<String> = names.by_ref().take(most).map(|name| cut(name, 40)).collect();
+    let more = names.count();
+    let shown = shown.join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+/// The remedy for a name that is not among those known: the nearest, and what there is.
+pub(crate) fn known_names(name: &str, known: &[&str]) -> String {
+    let hint = nearest(name, known.iter().copied()).map(|found| format!("Did you mean `{}`? ", short(found))).unwrap_or_default();
+    // The keys of a promotion are some thirty, and all of them are wanted.
+    format!("{hint}Known are {}", listed_up_to(40, known.iter().copied()))
 }
 
 /// The known name nearest to `name` by edit distance, when it is near enough to be meant: few letters differ, fewer than either name holds,
@@ -387,6 +427,29 @@ mod tests {
     }
 
     #[test]
+    fn a_promotion_has_keys_and_tables_have_columns() {
+        let key = Problem::new(Input::Promotion, Fault::OutOfRange, "too large").column("estimation.confidence");
+        assert_eq!(key.to_string(), "promotion, key `estimation.confidence`: too large");
+        let column = Problem::new(Input::Promotion, Fault::MissingColumn, "the products have no such column").column("brand");
+        assert_eq!(column.to_string(), "promotion, column `brand`: the products have no such column");
+        assert_eq!(Problem::new(Input::Products, Fault::Null, "empty").column("product").to_string(), "products, column `product`: empty");
+    }
+
+    #[test]
+    fn huge_names_values_and_lists_are_cut_and_stay_on_one_line() {
+        let huge = "ä".repeat(5_000);
+        let problem = Problem::new(Input::Products, Fault::NotANumber, "not a number").column(&huge).value(format!("two\nlines{huge}"));
+        let shown = problem.to_string();
+        assert!(shown.chars().count() < 250 && shown.contains("two lines") && shown.contains('…') && !shown.contains('\n'), "{shown}");
+        assert_eq!(short("as it is"), "as it is");
+        assert_eq!(listed(["a", "b"]), "a, b");
+        let many: Vec<String> = (0..1_000).map(|i| format!("{i}{huge}")).collect();
+        let names = listed(many.iter().map(String::as_str));
+        assert!(names.chars().count() < 1_000 && names.ends_with(" and 980 more"), "{names}");
+        assert!(known_names("quantty", &["quantity", "day"]).starts_with("Did you mean `quantity`? Known are quantity, day"));
+    }
+
+    #[test]
     fn a_problem_names_its_place_and_remedy() {
         let problem = Problem::new(Input::Transactions, Fault::NotADay, "not a day")
             .column("day")
@@ -394,6 +457,6 @@ mod tests {
             .value("2017-13-01")
             .count(3)
             .remedy("Write days as YYYY-MM-DD");
-        assert_eq!(problem.to_string(), "transactions, column `day`, row 17: not a day: \"2017-13-01\" (3 rows). Write days as YYYY-MM-DD");
+        assert_eq!(problem.to_string(), "transactions, column `day`, data row 17: not a day: \"2017-13-01\" (3 rows). Write days as YYYY-MM-DD");
     }
 }

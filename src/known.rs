@@ -100,6 +100,12 @@ pub enum Reason {
     NothingBought,
     /// The outcome does not vary, so that no interval can be made.
     ZeroVariance,
+    /// The normal distribution is used: there are no degrees of freedom.
+    Normal,
+    /// It was not given.
+    NotGiven,
+    /// The procedure did not select it.
+    NotSelected,
     /// The denominator is not above zero.
     DenominatorNotPositive,
     /// The denominator is zero.
@@ -150,6 +156,9 @@ impl Reason {
             Self::OfferLinesOfTarget => "offer lines are those of the target by declaration, so that the control has none",
             Self::NothingBought => "no assigned customer bought anything",
             Self::ZeroVariance => "the outcome does not vary",
+            Self::Normal => "the normal distribution is used",
+            Self::NotGiven => "it was not given",
+            Self::NotSelected => "it was not selected",
             Self::DenominatorNotPositive => "the denominator is not above zero",
             Self::DenominatorZero => "the denominator is zero",
             Self::NoInterval => "no interval is given for this quantity",

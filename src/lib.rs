@@ -13,6 +13,7 @@ pub mod measure;
 pub mod profit;
 pub mod report;
 pub mod simulate;
+mod spelling;
 pub mod study;
 pub mod validity;
 

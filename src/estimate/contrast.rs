@@ -1,7 +1,10 @@
 //! Weights applied to outcomes: effects with one joint covariance, and linear forms of them.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
+use super::clusters::Clusters;
 use super::design::usable;
 use super::fit::{Fit, Part};
 use super::interval::{Df, Estimate, Interval, Known, Level, Ratio, RatioMoments, Reason};
@@ -72,30 +75,43 @@ impl ArmForm {
 /// One part of the covariance, with its degrees of freedom.
 #[derive(Debug, Clone)]
 struct PartMoments {
-    arm: Arm,
+    side: Side,
     df: f64,
     /// Its customers, as a number.
     customers: f64,
     /// Sum of `w_i y_i`, by outcome.
     sums: Vec<f64>,
+    /// What rounding took from those sums where all weights are equal: far from zero it is more than the effect has digits.
+    rests: Vec<f64>,
+    /// What residuals are taken from, by outcome.
+    means: Vec<f64>,
     /// Row-major, symmetric.
     covariance: Vec<f64>,
     /// Sum of (multiplier x y)^2, by outcome, the largest of all parts: the scale of rounding.
     raw: Vec<f64>,
 }
 
+/// Whose sums a part holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    One(Arm),
+    /// The target's sums, then the control's: clusters straddle arms.
+    Both,
+}
+
 impl PartMoments {
-    /// The coefficients of this part's arm.
-    fn side<'a>(&self, form: &'a ArmForm) -> &'a [f64] {
-        match self.arm {
-            Arm::Target => &form.target,
-            Arm::Control => &form.control,
+    /// The coefficients of this part's sums.
+    fn side<'a>(&self, form: &'a ArmForm) -> Cow<'a, [f64]> {
+        match self.side {
+            Side::One(Arm::Target) => Cow::Borrowed(&form.target),
+            Side::One(Arm::Control) => Cow::Borrowed(&form.control),
+            Side::Both => Cow::Owned(form.target.iter().chain(&form.control).copied().collect()),
         }
     }
 
     fn variance(&self, form: &ArmForm) -> f64 {
         let side = self.side(form);
-        let variance = bilinear(&self.covariance, side, side);
+        let variance = bilinear(&self.covariance, &side, &side);
         let scale = self.scale(form);
         if variance > ROUNDING * scale * scale { variance } else { 0.0 }
     }
@@ -138,6 +154,9 @@ pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Und
     let columns: Vec<&[f64]> = if fit.differences { differenced.iter().map(Vec::as_slice).collect() } else { outcomes.iter().map(|o| o.values).collect() };
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(&s.rows, &s.operator, &columns)).collect();
     let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
+    if let Some(clusters) = &fit.clusters {
+        parts = vec![clustered(fit, clusters, &parts, &columns, &slopes)];
+    }
     share_rounding(&mut parts, columns.len(), if fit.differences { outcomes.len() } else { columns.len() });
     let population = fit.mean_covariance.as_ref().and_then(|covariance| match slopes.as_slice() {
         [target, control] => Some(([target.clone(), control.clone()], covariance.clone())),
@@ -182,11 +201,19 @@ fn slopes_of(rows: &[u32], operator: &[Vec<f64>], columns: &[&[f64]]) -> Vec<f64
     (0..operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
 }
 
+/// The sums of one outcome over a part.
+struct Sums {
+    weighted: f64,
+    rest: f64,
+    mean: f64,
+    raw: f64,
+}
+
 fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> PartMoments {
     let n = part.rows.len() as f64;
     let weights: Vec<f64> = part.rows.iter().map(|&row| fit.effect[row as usize]).collect();
     let constant_weight = weights.windows(2).all(|pair| pair[0] == pair[1]);
-    let by_column: Vec<(f64, f64, f64)> = columns
+    let by_column: Vec<Sums> = columns
         .par_iter()
         .map(|column| {
             let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
@@ -195,12 +222,20 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
             let weighted = if constant_weight { total * weights.first().copied().unwrap_or(0.0) } else { dot(&weights, &y) };
             let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * y * m).sum();
             let first = total / n;
-            (weighted, first + y.iter().map(|v| v - first).sum::<f64>() / n, raw)
+            let left = match &part.centre {
+                None => y.iter().map(|v| v - first).sum::<f64>() / n,
+                Some(centre) => y.iter().zip(centre).map(|(v, c)| c * (v - first)).sum::<f64>(),
+            };
+            let whole = n * weights.first().copied().unwrap_or(0.0);
+            let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
+            Sums { weighted, rest, mean: first + left, raw }
         })
         .collect();
-    let means: Vec<f64> = by_column.iter().map(|(_, mean, _)| *mean).collect();
+    let means: Vec<f64> = by_column.iter().map(|s| s.mean).collect();
     let mut covariance = vec![0.0; columns.len() * columns.len()];
-    let blocks: Vec<usize> = (0..part.rows.len().div_ceil(BLOCK)).collect();
+    // Clusters have their own covariance.
+    let rows = if fit.clusters.is_some() { 0 } else { part.rows.len() };
+    let blocks: Vec<usize> = (0..rows.div_ceil(BLOCK)).collect();
     // Some blocks at a time, added in order: the same bits on any number of threads, and bounded memory.
     for some in blocks.chunks(BLOCKS_AT_ONCE) {
         let found: Vec<Vec<f64>> = some.par_iter().map(|&block| block_covariance(part, block, columns, &means, slopes)).collect();
@@ -209,21 +244,68 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
         }
     }
     PartMoments {
-        arm: part.arm,
+        side: Side::One(part.arm),
         df: part.df,
         customers: n,
-        sums: by_column.iter().map(|(sum, _, _)| *sum).collect(),
+        sums: by_column.iter().map(|s| s.weighted).collect(),
+        rests: by_column.iter().map(|s| s.rest).collect(),
+        means,
         covariance,
-        raw: by_column.iter().map(|(_, _, raw)| *raw).collect(),
+        raw: by_column.iter().map(|s| s.raw).collect(),
+    }
+}
+
+/// The parts as one whose scores are sums over clusters.
+fn clustered(fit: &Fit, clusters: &Clusters, parts: &[PartMoments], columns: &[&[f64]], slopes: &[Vec<f64>]) -> PartMoments {
+    let n = fit.effect.len();
+    let mut arm = vec![Arm::Target; n];
+    fit.parts.iter().for_each(|part| part.rows.iter().for_each(|&row| arm[row as usize] = part.arm));
+    let p = columns.len();
+    let residuals: Vec<Vec<f64>> = (0..p)
+        .into_par_iter()
+        .map(|j| {
+            let mut whole = vec![0.0; n];
+            for (part, moments) in fit.parts.iter().zip(parts) {
+                let mut residual: Vec<f64> = part.rows.iter().map(|&row| columns[j][row as usize] - moments.means[j]).collect();
+                if let Some((index, centred)) = &part.slopes {
+                    for (k, x) in centred.iter().enumerate() {
+                        let slope = slopes[*index][k * p + j];
+                        residual.iter_mut().zip(x).for_each(|(r, x)| *r -= slope * x);
+                    }
+                }
+                part.rows.iter().zip(residual).for_each(|(&row, r)| whole[row as usize] = r);
+            }
+            whole
+        })
+        .collect();
+    let both = |value: &dyn Fn(&PartMoments) -> &[f64]| -> Vec<f64> {
+        let mut sums = vec![0.0; 2 * p];
+        for (part, moments) in fit.parts.iter().zip(parts) {
+            let side = if part.arm == Arm::Target { 0 } else { p };
+            sums[side..side + p].iter_mut().zip(value(moments)).for_each(|(sum, v)| *sum += v);
+        }
+        sums
+    };
+    PartMoments {
+        side: Side::Both,
+        df: clusters.df,
+        customers: n as f64,
+        sums: both(&|m| &m.sums),
+        rests: both(&|m| &m.rests),
+        means: Vec::new(),
+        covariance: clusters.covariance(fit, &arm, &residuals),
+        raw: both(&|m| &m.raw),
     }
 }
 
 /// Slopes fitted in one part, or in all, carry the rounding of its outcomes into the others: one scale for all parts. A difference carries the
 /// rounding of what it was taken from, which stands `outcomes` columns behind it.
 fn share_rounding(parts: &mut [PartMoments], columns: usize, outcomes: usize) {
-    let largest: Vec<f64> = (0..columns).map(|column| parts.iter().map(|part| part.raw[column]).fold(0.0, f64::max)).collect();
+    let of = |column: usize| parts.iter().flat_map(|part| part.raw.iter().skip(column).step_by(columns)).copied().fold(0.0, f64::max);
+    let largest: Vec<f64> = (0..columns).map(of).collect();
     for part in parts {
-        for (column, raw) in part.raw.iter_mut().enumerate() {
+        for (index, raw) in part.raw.iter_mut().enumerate() {
+            let column = index % columns;
             *raw = largest.get(column + outcomes).copied().unwrap_or(0.0).max(largest[column]);
         }
     }
@@ -305,13 +387,15 @@ impl Contrast {
     /// The value of a form.
     #[must_use]
     pub fn value(&self, form: &ArmForm) -> f64 {
-        self.parts.iter().map(|part| sum_product(part.side(form), &part.sums)).sum::<f64>() + form.constant
+        let over_parts = |sums: fn(&PartMoments) -> &[f64]| self.parts.iter().map(|part| sum_product(&part.side(form), sums(part))).sum::<f64>();
+        // The large sums cancel first, then what rounding took from them comes back.
+        over_parts(|part| &part.sums) + over_parts(|part| &part.rests) + form.constant
     }
 
     /// The covariance of two forms.
     #[must_use]
     pub fn covariance(&self, a: &ArmForm, b: &ArmForm) -> f64 {
-        let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, part.side(a), part.side(b))).sum();
+        let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, &part.side(a), &part.side(b))).sum();
         parts + self.population_covariance(a, b)
     }
 
@@ -338,8 +422,10 @@ impl Contrast {
     /// Degrees of freedom of a form: `(sum V_a)^2 / sum (V_a^2 / nu_a)` (Satterthwaite 1946), or those of the residuals.
     #[must_use]
     pub fn df(&self, form: &ArmForm, rule: DfRule) -> Df {
-        if rule == DfRule::Residual {
-            return Df::T(self.residual_df.max(1.0));
+        match rule {
+            DfRule::Residual => return Df::T(self.residual_df.max(1.0)),
+            DfRule::Normal => return Df::Normal,
+            DfRule::Satterthwaite => {}
         }
         let parts: Vec<(f64, f64)> = self.parts.iter().map(|part| (part.variance(form), part.df)).collect();
         let total: f64 = parts.iter().map(|(v, _)| v).sum();
@@ -348,7 +434,7 @@ impl Contrast {
         }
         // Shares first: squares of tiny variances would underflow.
         let inverse: f64 = parts.iter().map(|(v, df)| (v / total) * (v / total) / df).sum();
-        Df::T(1.0 / inverse)
+        if inverse > 0.0 { Df::T(1.0 / inverse) } else { Df::Normal }
     }
 
     /// The estimate of a form. A form without coefficients is a constant.

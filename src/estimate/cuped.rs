@@ -1,6 +1,6 @@
 //! One slope pooled over both arms.
 
-use super::fit::{Estimand, Estimator, Fit, Part};
+use super::fit::{Estimand, Estimator, Fit, Part, Shares};
 use super::linear::{ArmCovariates, Covariates, Slopes};
 use super::{Design, Undefined};
 use crate::study::{Arm, CovarianceRule};
@@ -11,7 +11,7 @@ use crate::study::{Arm, CovarianceRule};
 /// `Hc2` on request is that of the additive least squares `y ~ arm + x`. Degrees of freedom `n_a - 1`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cuped {
-    /// `Default` is Welch; `Hc2` and `Hc3` are those of the additive regression.
+    /// `Default` is Welch; `Hc0` to `Hc3` are those of the additive regression.
     pub covariance: CovarianceRule,
 }
 
@@ -24,7 +24,11 @@ impl Estimator for Cuped {
         Estimand::AverageOverAssigned
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+    fn shares(&self) -> Shares {
+        Shares::Assigned
+    }
+
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         let covariates = Covariates::new(design)?;
         let (target, control) = (&covariates.target, &covariates.control);
         let cross = &target.cross + &control.cross;
@@ -40,32 +44,27 @@ impl Estimator for Cuped {
             for (&row, tilt) in arm.rows.iter().zip(arm.tilt(&operator, &gap)) {
                 effect[row as usize] = sign / arm.n() as f64 - tilt;
             }
-            let multiplier = self.multipliers(arm, &operator, &effect)?;
+            let multiplier = self.multipliers(arm, &operator, &effect, covariates.inflation(covariates.k() + 2))?;
             slopes.rows.extend(&arm.rows);
             slopes.operator.iter_mut().zip(operator).for_each(|(all, own)| all.extend(own));
-            parts.push(Part { arm: arm.arm, rows: arm.rows.clone(), multiplier, df: arm.df(0), slopes: Some((0, arm.centred.clone())) });
+            parts.push(Part { arm: arm.arm, rows: arm.rows.clone(), multiplier, df: arm.df(0), slopes: Some((0, arm.centred.clone())), centre: None });
         }
         let residual_df = covariates.residual_df();
-        Ok(Fit {
-            effect,
-            parts,
-            used: covariates.used,
-            constant: covariates.constant,
-            residual_df,
-            slopes: vec![slopes],
-            differences: false,
-            mean_covariance: None,
-        })
+        let coefficients = covariates.k() + 2;
+        let basis = design.clusters.map(|_| covariates.additive_basis());
+        let Covariates { used, constant, .. } = covariates;
+        let slopes = vec![slopes];
+        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis, clusters: None, mean_covariance: None })
     }
 }
 
 impl Cuped {
-    fn multipliers(self, arm: &ArmCovariates, operator: &[Vec<f64>], effect: &[f64]) -> Result<Vec<f64>, Undefined> {
+    fn multipliers(self, arm: &ArmCovariates, operator: &[Vec<f64>], effect: &[f64], inflation: f64) -> Result<Vec<f64>, Undefined> {
         match self.covariance {
-            CovarianceRule::Hc2 | CovarianceRule::Hc3 => {
+            CovarianceRule::Hc0 | CovarianceRule::Hc1 | CovarianceRule::Hc2 | CovarianceRule::Hc3 => {
                 // Leverage of y ~ arm + x: 1/n_a + (x - xbar_a)' (S_T + S_C)^-1 (x - xbar_a).
                 let slack = arm.slack(operator)?;
-                Ok(super::regression_att::hc_multipliers(self.covariance, &arm.rows, effect, &slack))
+                Ok(super::regression_att::hc_multipliers(self.covariance, &arm.rows, effect, &slack, inflation))
             }
             _ => Ok(arm.welch()),
         }

@@ -9,19 +9,52 @@ pub struct Design<'a> {
     pub arm: &'a [Arm],
     /// Covariates fixed before the promotion, each with one finite value a customer.
     pub covariates: &'a [&'a [f64]],
+    /// The stratum of each customer; the effect is then made within strata and averaged over them.
+    pub strata: Option<&'a [u32]>,
+    /// The cluster of each customer (a store, a household), and the rule for its covariance. Clusters may straddle arms.
+    pub clusters: Option<(&'a [u32], ClusterRule)>,
+}
+
+/// The rule for the covariance of a clustered design.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClusterRule {
+    /// CR2 for estimators that are one least squares (unadjusted, cuped, regression), CR1 for the others.
+    #[default]
+    Default,
+    /// Sums of scores as they are (Liang and Zeger 1986); `t` with `G - 1` degrees of freedom.
+    Cr0,
+    /// CR0 times `G/(G - 1) x (N - 1)/(N - K)`, K coefficients; `t` with `G - 1` degrees of freedom.
+    Cr1,
+    /// Residuals of each cluster adjusted by `(I - H_gg)^(-1/2)`, with Bell and McCaffrey's degrees of freedom (2002).
+    Cr2,
 }
 
 impl<'a> Design<'a> {
     /// A design without covariates.
     #[must_use]
     pub const fn new(arm: &'a [Arm]) -> Self {
-        Self { arm, covariates: &[] }
+        Self { arm, covariates: &[], strata: None, clusters: None }
     }
 
     /// The same with covariates.
     #[must_use]
-    pub const fn with_covariates(self, covariates: &'a [&'a [f64]]) -> Self {
-        Self { arm: self.arm, covariates }
+    pub const fn with_covariates(mut self, covariates: &'a [&'a [f64]]) -> Self {
+        self.covariates = covariates;
+        self
+    }
+
+    /// The same with strata.
+    #[must_use]
+    pub const fn with_strata(mut self, strata: &'a [u32]) -> Self {
+        self.strata = Some(strata);
+        self
+    }
+
+    /// The same with clusters.
+    #[must_use]
+    pub const fn with_clusters(mut self, clusters: &'a [u32], rule: ClusterRule) -> Self {
+        self.clusters = Some((clusters, rule));
+        self
     }
 
     /// The rows of an arm.
@@ -35,6 +68,11 @@ impl<'a> Design<'a> {
     /// # Errors
     /// [`Undefined::Lengths`] or [`Undefined::NotFinite`].
     pub(super) fn validate(&self) -> Result<(), Undefined> {
+        for codes in self.strata.into_iter().chain(self.clusters.map(|(codes, _)| codes)) {
+            if codes.len() != self.arm.len() {
+                return Err(Undefined::Lengths { expected: self.arm.len(), found: codes.len() });
+            }
+        }
         for (covariate, values) in self.covariates.iter().enumerate() {
             if values.len() != self.arm.len() {
                 return Err(Undefined::Lengths { expected: self.arm.len(), found: values.len() });
@@ -105,6 +143,65 @@ pub enum Undefined {
         /// The customer's row, from 0.
         row: usize,
     },
+    /// An estimator has no answer within a stratum.
+    #[error("stratum {stratum}: {reason}")]
+    Stratum {
+        /// The stratum's code.
+        stratum: u32,
+        /// Why.
+        reason: Box<Self>,
+    },
+    /// Too few clusters to tell their spread.
+    #[error("the {arm} arm has customers of {clusters} clusters; {needed} are needed. Assign smaller units, or drop the clusters and say so")]
+    TooFewClusters {
+        /// The arm.
+        arm: Arm,
+        /// Clusters with customers in it.
+        clusters: usize,
+        /// The least it needs.
+        needed: usize,
+    },
+    /// One cluster alone determines a coefficient, so that CR2 is undefined.
+    #[error("cluster {cluster} alone fixes a coefficient: its residuals say nothing; use CR1, or leave out the covariate in which only it differs")]
+    ClusterLeverageOne {
+        /// The cluster's code.
+        cluster: u32,
+    },
+    /// No weights balance the covariates: the target's means lie outside what the controls can reach.
+    #[error(
+        "the controls cannot be weighted so that covariate {covariate} balances: {imbalance:.3} standard deviations are left. Use fewer covariates, or another estimator"
+    )]
+    Infeasible {
+        /// The covariate that is left furthest.
+        covariate: usize,
+        /// What is left, in standard deviations.
+        imbalance: f64,
+    },
+    /// A weight given is negative, NaN or infinite.
+    #[error("the weight in row {row} is not a finite number of 0 or more")]
+    Weight {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// A pair is not one target and one control customer.
+    #[error("pair {pair} is not one target and one control customer; leave incomplete pairs out")]
+    NotAPair {
+        /// The pair's code.
+        pair: u32,
+    },
+    /// Counts that cannot be: nobody to count among, or more counted than there are.
+    #[error("the {arm} arm has {count} of {customers} customers; there must be customers, and no more can be counted than there are")]
+    Counts {
+        /// The arm.
+        arm: Arm,
+        /// Those counted.
+        count: u64,
+        /// All of them.
+        customers: u64,
+    },
+    /// Two options that have no meaning together here.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// Slices of different lengths.
     #[error("a column has {found} values where the design has {expected} customers")]
     Lengths {

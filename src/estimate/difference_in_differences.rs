@@ -28,7 +28,7 @@ impl Estimator for DifferenceInDifferences {
         false
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
-        Ok(means(&Covariates::new(&Design::new(design.arm))?, true))
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+        Ok(means(&Covariates::new(&Design::new(design.arm))?, true, design.clusters.is_some()))
     }
 }

@@ -135,6 +135,11 @@ pub(crate) fn binomial_two_sided(successes: u64, trials: u64, p: f64) -> f64 {
     }
 }
 
+/// The binomial probability of `count` in `trials` at `p`, with `q` = 1 - `p`, both above 0.
+pub(super) fn binomial_probability(count: u64, trials: u64, p: f64, q: f64) -> f64 {
+    Binomial { trials, p, q }.probability(count)
+}
+
 /// Degrees of freedom as the formulas take them: NaN below 0.01, infinite above 1e100, where nothing differs any more.
 fn degrees(df: f64) -> f64 {
     if df > 1e100 {

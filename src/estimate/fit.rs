@@ -4,12 +4,15 @@ use std::fmt::Debug;
 
 use serde::{Serialize, Serializer};
 
+use super::clusters::Clusters;
 use super::contrast::{self, Contrast};
 use super::linear::Slopes;
-use super::{Design, Outcome, Undefined};
+use super::{ClusterRule, Design, Outcome, Undefined, strata};
 use crate::study::Arm;
 
 /// An estimator turns a design into weights and a rule for scores; it never sees an outcome.
+///
+/// The estimators are promolift's; weights made elsewhere come in through [`GivenWeights`](super::GivenWeights).
 pub trait Estimator: Debug + Send + Sync {
     /// The name in files.
     fn name(&self) -> &'static str;
@@ -27,11 +30,44 @@ pub trait Estimator: Debug + Send + Sync {
         true
     }
 
-    /// Fits the design.
+    /// Whose customers say how much a stratum counts.
+    fn shares(&self) -> Shares {
+        Shares::Target
+    }
+
+    /// Weighs the customers of a design without regard to its strata and clusters.
     ///
     /// # Errors
     /// [`Undefined`] where the design has no answer: an arm too small, collinear covariates, leverage 1.
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined>;
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined>;
+
+    /// Fits the design: within its strata, where it has some, with scores summed by its clusters.
+    ///
+    /// In stratum `s` with share `p_s` ([`Estimator::shares`]) the weights are `p_s` times those of the stratum as a design of its own (post-stratification);
+    /// degrees of freedom are Satterthwaite's over both arms of all strata.
+    ///
+    /// # Errors
+    /// As [`Estimator::weigh`], with the stratum; too few clusters; a cluster that alone fixes a coefficient.
+    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+        design.validate()?;
+        let fit = match design.strata {
+            None => self.weigh(design)?,
+            Some(codes) => strata::fit(&|stratum| self.weigh(stratum), self.shares(), design, codes)?,
+        };
+        match design.clusters {
+            None => Ok(fit),
+            Some((codes, rule)) => fit.with_clusters(design, codes, rule),
+        }
+    }
+}
+
+/// Whose customers say how much a stratum counts in a post-stratified effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shares {
+    /// `n_T,s / n_T`: an average over the target.
+    Target,
+    /// `N_s / N`: an average over all assigned.
+    Assigned,
 }
 
 /// Whose average effect an estimator estimates.
@@ -46,6 +82,8 @@ pub enum Estimand {
     AverageOverTargetIfParallel,
     /// The population the assigned customers were drawn from.
     AverageOverPopulation,
+    /// Whomever the weights given stand for.
+    AverageAsWeighted,
 }
 
 impl Estimand {
@@ -57,6 +95,7 @@ impl Estimand {
             Self::AverageOverTarget => "average over target",
             Self::AverageOverTargetIfParallel => "average over target, if trends are parallel",
             Self::AverageOverPopulation => "average over the population",
+            Self::AverageAsWeighted => "average over the customers as weighted",
         }
     }
 }
@@ -84,6 +123,8 @@ pub struct Part {
     pub df: f64,
     /// Which slopes of the fit residualise it, and the part's centred covariates.
     pub(super) slopes: Option<(usize, Vec<Vec<f64>>)>,
+    /// Weights of the mean that residuals are taken from, summing to 1; `None`: all equal.
+    pub(super) centre: Option<Vec<f64>>,
 }
 
 /// A fitted design. Use [`Fit::contrast`] to apply it to outcomes.
@@ -102,6 +143,11 @@ pub struct Fit {
     pub residual_df: f64,
     pub(super) slopes: Vec<Slopes>,
     pub(super) differences: bool,
+    /// Coefficients of the regression that the residuals are of.
+    pub(super) coefficients: usize,
+    /// An orthonormal basis of the regressors, where the fit is one least squares and a clustered design asks for it: a column a direction, a value a row.
+    pub(super) basis: Option<Vec<Vec<f64>>>,
+    pub(super) clusters: Option<Clusters>,
     /// The covariance of the pooled covariates' mean, where the estimand is a population (row-major k x k).
     pub(super) mean_covariance: Option<Vec<f64>>,
 }
@@ -115,6 +161,34 @@ impl Fit {
     /// [`Undefined::Lengths`], [`Undefined::NotFinite`], [`Undefined::NoBaseline`].
     pub fn contrast(&self, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
         contrast::apply(self, outcomes)
+    }
+
+    /// How many clusters there are, where the design has some.
+    #[must_use]
+    pub fn cluster_count(&self) -> Option<usize> {
+        self.clusters.as_ref().map(Clusters::count)
+    }
+
+    /// The rule of its covariance, where the design has clusters.
+    #[must_use]
+    pub fn cluster_rule(&self) -> Option<ClusterRule> {
+        self.clusters.as_ref().map(Clusters::rule)
+    }
+
+    /// The largest share of an arm's weight that one customer carries.
+    #[must_use]
+    pub fn largest_share(&self, arm: Arm) -> f64 {
+        let weights = || self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize].abs());
+        let total: f64 = weights().sum();
+        if total > 0.0 { weights().fold(0.0, f64::max) / total } else { 0.0 }
+    }
+
+    /// Kish's effective sample size of an arm, `(sum w)^2 / sum w^2`.
+    #[must_use]
+    pub fn effective_size(&self, arm: Arm) -> f64 {
+        let weights = || self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize]);
+        let (sum, squares) = weights().fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
+        if squares > 0.0 { sum * sum / squares } else { 0.0 }
     }
 
     /// How many customers of an arm there are.

@@ -62,6 +62,12 @@ impl Covariates {
         self.used.len()
     }
 
+    /// N / (N - K).
+    pub(super) fn inflation(&self, coefficients: usize) -> f64 {
+        let n = (self.target.n() + self.control.n()) as f64;
+        n / (n - coefficients as f64)
+    }
+
     /// N - 2(k + 1).
     pub(super) fn residual_df(&self) -> f64 {
         (self.target.n() + self.control.n()) as f64 - 2.0 * (self.k() as f64 + 1.0)
@@ -70,6 +76,44 @@ impl Covariates {
     /// All customers of the design, as a weight vector to fill.
     pub(super) fn weights(&self) -> Vec<f64> {
         vec![0.0; self.target.n() + self.control.n()]
+    }
+
+    /// The two columns that are `1 / sqrt(n_a)` in arm a and zero in the other.
+    pub(super) fn arm_means(&self) -> Vec<Vec<f64>> {
+        let column = |arm: &ArmCovariates| {
+            let mut column = self.weights();
+            arm.rows.iter().for_each(|&row| column[row as usize] = 1.0 / (arm.n() as f64).sqrt());
+            column
+        };
+        vec![column(&self.target), column(&self.control)]
+    }
+
+    /// An orthonormal basis of the regressors of least squares within each arm.
+    pub(super) fn interacted_basis(&self) -> Vec<Vec<f64>> {
+        let mut basis = self.arm_means();
+        for arm in [&self.target, &self.control] {
+            basis.extend(directions(&arm.cross).iter().map(|direction| self.along(&[arm], direction)));
+        }
+        basis
+    }
+
+    /// An orthonormal basis of the regressors of `arm + x`.
+    pub(super) fn additive_basis(&self) -> Vec<Vec<f64>> {
+        let mut basis = self.arm_means();
+        let cross = &self.target.cross + &self.control.cross;
+        basis.extend(directions(&cross).iter().map(|direction| self.along(&[&self.target, &self.control], direction)));
+        basis
+    }
+
+    /// `direction' (x_i - xbar_a)` for the rows of some arms, zero elsewhere.
+    fn along(&self, arms: &[&ArmCovariates], direction: &[f64]) -> Vec<f64> {
+        let mut column = self.weights();
+        for arm in arms {
+            for (place, &row) in arm.rows.iter().enumerate() {
+                column[row as usize] = arm.centred.iter().zip(direction).map(|(x, d)| d * x[place]).sum();
+            }
+        }
+        column
     }
 
     /// `xbar_T - xbar_C`.
@@ -176,6 +220,17 @@ impl ArmCovariates {
     pub(super) fn df(&self, slopes: usize) -> f64 {
         self.n() as f64 - 1.0 - slopes as f64
     }
+}
+
+/// Directions `v` with `v' cross v = 1`, orthogonal to each other in the metric of `cross`; none without covariates.
+fn directions(cross: &DMatrix<f64>) -> Vec<Vec<f64>> {
+    if cross.is_empty() {
+        return Vec::new();
+    }
+    let eigen = SymmetricEigen::new(cross.clone());
+    let largest = eigen.eigenvalues.iter().fold(0.0_f64, |m, v| m.max(*v));
+    let kept = (0..eigen.eigenvalues.len()).filter(|&m| eigen.eigenvalues[m] > COLLINEAR * largest);
+    kept.map(|m| eigen.eigenvectors.column(m).iter().map(|v| v / eigen.eigenvalues[m].sqrt()).collect()).collect()
 }
 
 /// What least squares on all customers, without regard to the arm, leaves of each column; collinear directions are left out.

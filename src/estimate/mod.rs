@@ -18,27 +18,50 @@
 //! # Ok::<(), promolift::estimate::Undefined>(())
 //! ```
 
+mod caps;
+mod clusters;
 mod contrast;
 mod cuped;
 mod design;
 mod difference_in_differences;
 mod distribution;
+mod entropy_balancing;
+mod families;
+mod fisher;
 mod fit;
+mod given_weights;
 mod interval;
 mod linear;
+mod margins;
+mod matching;
+pub mod peers;
+mod proportions;
+mod ratios;
 mod regression;
 mod regression_att;
+mod sample_ratio;
+mod strata;
 mod unadjusted;
 mod wald;
 
+pub use caps::{cap_at, capped};
 pub use contrast::{ArmForm, Contrast};
 pub use cuped::Cuped;
-pub use design::{Design, Outcome, Undefined};
+pub use design::{ClusterRule, Design, Outcome, Undefined};
 pub use difference_in_differences::DifferenceInDifferences;
-pub use fit::{Estimand, Estimator, Fit, Part};
+pub use entropy_balancing::EntropyBalancing;
+pub use families::{Adjustment, Joint, MaxT, Simultaneous, adjusted};
+pub use fit::{Estimand, Estimator, Fit, Part, Shares};
+pub use given_weights::GivenWeights;
 pub use interval::{Df, Estimate, Interval, Known, Level, Ratio, Reason};
+pub use margins::MarginTest;
+pub use matching::{Coarsening, Matched, MatchedPairs, coarsened_exact};
+pub use proportions::{DifferenceRule, Proportion, Proportions, RiskRule, ShareTest, ShareTestResult};
+pub use ratios::ArmRatios;
 pub use regression::Regression;
 pub use regression_att::RegressionAtt;
+pub use sample_ratio::{SampleRatio, exact_share};
+pub use strata::PostStratified;
 pub use unadjusted::Unadjusted;
 pub use wald::Wald;
 
@@ -58,5 +81,6 @@ pub fn estimator(options: &Options) -> Box<dyn Estimator> {
         EstimatorName::Regression => Box::new(Regression { covariance: options.covariance, population: options.population }),
         EstimatorName::Cuped => Box::new(Cuped { covariance: options.covariance }),
         EstimatorName::DifferenceInDifferences => Box::new(DifferenceInDifferences),
+        EstimatorName::EntropyBalancing => Box::new(EntropyBalancing { covariance: options.covariance }),
     }
 }

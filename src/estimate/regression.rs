@@ -1,6 +1,6 @@
 //! Lin's regression with full interactions.
 
-use super::fit::{Estimand, Estimator, Fit, Part};
+use super::fit::{Estimand, Estimator, Fit, Part, Shares};
 use super::linear::{ArmCovariates, Covariates, Slopes};
 use super::regression_att::hc_multipliers;
 use super::{Design, Undefined};
@@ -12,7 +12,7 @@ use crate::study::{Arm, CovarianceRule, Population};
 /// It speaks of the customers assigned; with `population = Super` the term `(B_T - B_C)' S_x (B_T - B_C) / (N (N - 1))` is added.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Regression {
-    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`.
+    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`, `Hc0` by nothing, `Hc1` is `Hc0` times `N / (N - K)`.
     pub covariance: CovarianceRule,
     /// Whom the interval speaks of.
     pub population: Population,
@@ -30,7 +30,11 @@ impl Estimator for Regression {
         }
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+    fn shares(&self) -> Shares {
+        Shares::Assigned
+    }
+
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         let covariates = Covariates::new(design)?;
         let mut effect = covariates.weights();
         let share = covariates.target.n() as f64 / effect.len() as f64;
@@ -44,7 +48,10 @@ impl Estimator for Regression {
         }
         let mean_covariance = (self.population == Population::Super).then(|| mean_covariance(&covariates));
         let residual_df = covariates.residual_df();
-        Ok(Fit { effect, parts, used: covariates.used, constant: covariates.constant, residual_df, slopes, differences: false, mean_covariance })
+        let coefficients = 2 * (covariates.k() + 1);
+        let basis = design.clusters.map(|_| covariates.interacted_basis());
+        let Covariates { used, constant, .. } = covariates;
+        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis, clusters: None, mean_covariance })
     }
 }
 
@@ -59,8 +66,8 @@ impl Regression {
             effect[row as usize] = sign * (base + tilt);
         }
         let slack = arm.slack(&operator)?;
-        let multiplier = hc_multipliers(self.covariance, &arm.rows, effect, &slack);
-        let part = Part { arm: arm.arm, rows: arm.rows.clone(), multiplier, df: arm.df(all.k()), slopes: Some((index, arm.centred.clone())) };
+        let multiplier = hc_multipliers(self.covariance, &arm.rows, effect, &slack, all.inflation(2 * (all.k() + 1)));
+        let part = Part { arm: arm.arm, rows: arm.rows.clone(), multiplier, df: arm.df(all.k()), slopes: Some((index, arm.centred.clone())), centre: None };
         Ok((part, Slopes { rows: arm.rows.clone(), operator }))
     }
 }

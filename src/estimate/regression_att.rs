@@ -13,7 +13,7 @@ use crate::study::{Arm, CovarianceRule};
 /// The estimator is known as the regression or imputation estimator of the effect on the treated (Imbens 2004).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegressionAtt {
-    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2` among the controls. The target side stays Welch's: no slope is fitted there.
+    /// `Default` and `Hc2` are the same; `Hc0`, `Hc1` and `Hc3` change the controls' side: no division, `N / (N - K)`, division by `(1 - h_i)^2`. The target side stays Welch's: no slope is fitted there.
     pub covariance: CovarianceRule,
 }
 
@@ -26,7 +26,7 @@ impl Estimator for RegressionAtt {
         Estimand::AverageOverTarget
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         let covariates = Covariates::new(design)?;
         let (target, control) = (&covariates.target, &covariates.control);
         let inverse = control.inverse(&control.cross, &covariates.used)?;
@@ -39,19 +39,40 @@ impl Estimator for RegressionAtt {
         let base = 1.0 / control.n() as f64;
         control.rows.iter().zip(&tilt).for_each(|(&row, t)| effect[row as usize] = -(base + t));
 
-        let multiplier = hc_multipliers(self.covariance, &control.rows, &effect, &slack);
+        let multiplier = hc_multipliers(self.covariance, &control.rows, &effect, &slack, covariates.inflation(covariates.k() + 2));
         let parts = vec![
-            Part { arm: Arm::Target, rows: target.rows.clone(), multiplier: target.welch(), df: target.df(0), slopes: Some((0, target.centred.clone())) },
-            Part { arm: Arm::Control, rows: control.rows.clone(), multiplier, df: control.df(covariates.k()), slopes: Some((0, control.centred.clone())) },
+            Part {
+                arm: Arm::Target,
+                rows: target.rows.clone(),
+                multiplier: target.welch(),
+                df: target.df(0),
+                slopes: Some((0, target.centred.clone())),
+                centre: None,
+            },
+            Part {
+                arm: Arm::Control,
+                rows: control.rows.clone(),
+                multiplier,
+                df: control.df(covariates.k()),
+                slopes: Some((0, control.centred.clone())),
+                centre: None,
+            },
         ];
         let slopes = vec![Slopes { rows: control.rows.clone(), operator }];
         let residual_df = covariates.residual_df();
-        Ok(Fit { effect, parts, used: covariates.used, constant: covariates.constant, residual_df, slopes, differences: false, mean_covariance: None })
+        let coefficients = covariates.k() + 2;
+        let Covariates { used, constant, .. } = covariates;
+        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis: None, clusters: None, mean_covariance: None })
     }
 }
 
-/// `w_i / sqrt(1 - h_i)` (HC2) or `w_i / (1 - h_i)` (HC3).
-pub(super) fn hc_multipliers(rule: CovarianceRule, rows: &[u32], effect: &[f64], slack: &[f64]) -> Vec<f64> {
-    let divisor = |slack: f64| if rule == CovarianceRule::Hc3 { slack } else { slack.sqrt() };
-    rows.iter().zip(slack).map(|(&row, &slack)| effect[row as usize] / divisor(slack)).collect()
+/// Multipliers of the residuals: `w_i` (HC0), `w_i sqrt(N / (N - K))` (HC1), `w_i / sqrt(1 - h_i)` (HC2) or `w_i / (1 - h_i)` (HC3). `inflation` is N / (N - K).
+pub(super) fn hc_multipliers(rule: CovarianceRule, rows: &[u32], effect: &[f64], slack: &[f64], inflation: f64) -> Vec<f64> {
+    let factor = |slack: f64| match rule {
+        CovarianceRule::Hc0 => 1.0,
+        CovarianceRule::Hc1 => inflation.sqrt(),
+        CovarianceRule::Hc3 => 1.0 / slack,
+        _ => 1.0 / slack.sqrt(),
+    };
+    rows.iter().zip(slack).map(|(&row, &slack)| effect[row as usize] * factor(slack)).collect()
 }

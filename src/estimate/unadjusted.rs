@@ -24,21 +24,23 @@ impl Estimator for Unadjusted {
         false
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+    fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         let covariates = Covariates::new(&Design::new(design.arm))?;
-        Ok(means(&covariates, false))
+        Ok(means(&covariates, false, design.clusters.is_some()))
     }
 }
 
 /// The fit of a difference in means.
-pub(super) fn means(covariates: &Covariates, differences: bool) -> Fit {
+pub(super) fn means(covariates: &Covariates, differences: bool, basis: bool) -> Fit {
     let mut effect = covariates.weights();
     let part = |arm: &ArmCovariates, effect: &mut [f64]| {
         let weight = if arm.arm == Arm::Target { 1.0 } else { -1.0 } / arm.n() as f64;
         arm.rows.iter().for_each(|&row| effect[row as usize] = weight);
-        Part { arm: arm.arm, rows: arm.rows.clone(), multiplier: arm.welch(), df: arm.df(0), slopes: None }
+        Part { arm: arm.arm, rows: arm.rows.clone(), multiplier: arm.welch(), df: arm.df(0), slopes: None, centre: None }
     };
     let parts = vec![part(&covariates.target, &mut effect), part(&covariates.control, &mut effect)];
     let residual_df = covariates.residual_df();
-    Fit { effect, parts, used: Vec::new(), constant: Vec::new(), residual_df, slopes: Vec::new(), differences, mean_covariance: None }
+    let basis = basis.then(|| covariates.arm_means());
+    let (used, constant, slopes) = (Vec::new(), Vec::new(), Vec::new());
+    Fit { effect, parts, used, constant, residual_df, slopes, differences, coefficients: 2, basis, clusters: None, mean_covariance: None }
 }

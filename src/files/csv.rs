@@ -10,7 +10,7 @@ use polars::prelude::*;
 use super::quotes::{Broken, tidy};
 use super::source::Source;
 use super::table::{Kind, Request};
-use crate::error::{Error, Fault, Problem, Problems, Result};
+use crate::error::{Error, Fault, Problem, Problems, Result, short};
 
 /// Reads the wanted columns of the CSV `text`.
 pub(super) fn read(source: &Source, text: &str, request: &Request) -> Result<DataFrame> {
@@ -173,7 +173,7 @@ impl Filling {
 
     #[cold]
     fn note(&mut self, row: usize, value: &str) {
-        self.bad.get_or_insert_with(|| Bad { row, value: value.chars().take(60).collect(), count: 0 }).count += 1;
+        self.bad.get_or_insert_with(|| Bad { row, value: short(value), count: 0 }).count += 1;
     }
 
     fn finish(self, source: &Source) -> Result<Column> {
@@ -189,12 +189,42 @@ impl Filling {
 
     fn problem(&self, source: &Source, bad: &Bad) -> Problem {
         let (text, remedy) = match self.values {
-            Values::Flags(_) => ("not yes or no", "Write 0, 1, true or false"),
-            _ if bad.value.contains(',') => ("not a number", "Write a decimal point, not a comma, and no thousands separators"),
-            _ => ("not a number", "Write numbers like 1234.50, without currency signs or blanks; leave the cell empty where there is none"),
+            Values::Flags(_) => ("not yes or no", "Write 0, 1, true or false".to_owned()),
+            _ => ("not a number", how_to_write(&bad.value)),
         };
         source.problem(Fault::NotANumber, text).column(&self.name).first(bad.row).value(&bad.value).count(bad.count).remedy(remedy)
     }
+}
+
+/// How to write a value that is no number: with a decimal point and nothing between thousands.
+fn how_to_write(value: &str) -> String {
+    let rule = "Write a decimal point, not a comma, and no thousands separators";
+    match plain(value) {
+        Some(plain) => format!("{rule}: {plain}"),
+        None if value.contains(',') => rule.to_owned(),
+        None => "Write numbers like 1234.50, without currency signs or blanks; leave the cell empty where there is none".to_owned(),
+    }
+}
+
+/// The number that is meant where separators leave no doubt: the last of comma and point is the decimal sign, what stands before it and between
+/// blanks are thousands. One comma before three digits may be either.
+fn plain(value: &str) -> Option<String> {
+    let value: String = value.chars().filter(|c| !c.is_whitespace() && *c != '\'').collect();
+    let below_one = value.trim_start_matches(['-', '+']).starts_with('0');
+    let number = match (value.rfind(','), value.rfind('.')) {
+        (Some(comma), Some(point)) if comma > point => value.replace('.', "").replace(',', "."),
+        (Some(comma), None) if value.matches(',').count() == 1 => {
+            if value.len() == comma + 4 && !below_one {
+                return None;
+            }
+            value.replace(',', ".")
+        }
+        (Some(_), _) => value.replace(',', ""),
+        (None, Some(_)) if value.matches('.').count() > 1 => value.replace('.', ""),
+        (None, _) => value,
+    };
+    let digits = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+    (digits && number.parse::<f64>().is_ok()).then_some(number)
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {
@@ -251,6 +281,29 @@ mod tests {
         let problem = &error.problems()[0];
         assert_eq!((problem.fault, problem.row, problem.count, problem.value.as_deref()), (Fault::NotANumber, Some(2), Some(2), Some("1,5")));
         assert!(error.to_string().contains("decimal point"), "{error}");
+    }
+
+    #[test]
+    fn separators_of_thousands_are_a_problem_that_says_how_to_write_the_number() {
+        let written = [
+            ("\"1.008,50\"", "1.008,50", "separators: 1008.50"),
+            ("\"1,008.50\"", "1,008.50", "separators: 1008.50"),
+            ("1 008.50", "1 008.50", "separators: 1008.50"),
+            ("\"1 008,50\"", "1 008,50", "separators: 1008.50"),
+            ("1'008.50", "1'008.50", "separators: 1008.50"),
+            ("\"-1,50\"", "-1,50", "separators: -1.50"),
+            ("\"0,125\"", "0,125", "separators: 0.125"),
+            ("1.234.567", "1.234.567", "separators: 1234567"),
+            ("\"1,008\"", "1,008", "no thousands separators"),
+            ("\"5,00 EUR\"", "5,00 EUR", "no thousands separators"),
+            ("5.00 EUR", "5.00 EUR", "without currency signs"),
+        ];
+        for (cell, value, remedy) in written {
+            let error = table(&format!("customer,net_sales\na,{cell}\n"), &sales()).unwrap_err();
+            let problem = &error.problems()[0];
+            assert_eq!((problem.fault, problem.value.as_deref()), (Fault::NotANumber, Some(value)), "{error}");
+            assert!(problem.remedy.ends_with(remedy) || (!remedy.contains(": ") && problem.remedy.contains(remedy)), "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, IntoLazy};
 use super::promotion::PromotionFile;
 use super::read::{read_assignments, read_customers, read_products, read_transactions};
 use super::source::Source;
-use super::{in_file, together};
+use super::{Files, together};
 use crate::error::{Input, Problems, Result};
 use crate::ledger::Columns;
 use crate::study::{Assignment, Study};
@@ -39,6 +39,8 @@ pub struct Opened {
     pub products: DataFrame,
     /// What the columns are called, and which are kept.
     pub columns: Columns,
+    /// Which file each input came from, to name it in problems that are found later: [`Files::explain`].
+    pub files: Files,
 }
 
 impl Inputs {
@@ -64,11 +66,12 @@ impl Inputs {
         let file = PromotionFile::read(&self.promotion).map_err(|error| together([Some(error), self.check().err()]))?;
         let transactions = read_transactions(&self.transactions, &file.columns);
         let products = read_products(&self.products, &file.columns);
-        let assignment = self.assignment(&file);
+        let files = self.files(&file.files);
+        let assignment = self.assignment(&file).map_err(|error| files.explain(error));
         match (transactions, products, assignment) {
             (Ok(transactions), Ok(products), Ok(assignment)) => {
                 let study = Study::new(file.promotion, assignment).with_options(file.options);
-                Ok(Opened { study, transactions, products, columns: file.columns })
+                Ok(Opened { study, transactions, products, columns: file.columns, files })
             }
             (transactions, products, assignment) => Err(together([transactions.err(), products.err(), assignment.err()])),
         }
@@ -81,9 +84,15 @@ impl Inputs {
             (Ok(assignments), Ok(customers)) => (assignments, customers),
             (assignments, customers) => return Err(together([assignments.err(), customers.err()])),
         };
-        let read = Assignment::from_frames(assignments.lazy(), customers.map(IntoLazy::lazy), &file.columns, &file.assignment, Some(&file.promotion.id));
-        let read = read.map_err(|error| in_file(error, Input::Assignment, &self.assignments));
-        read.map_err(|error| self.customers.iter().fold(error, |error, path| in_file(error, Input::Customers, path)))
+        Assignment::from_frames(assignments.lazy(), customers.map(IntoLazy::lazy), &file.columns, &file.assignment, Some(&file.promotion.id))
+    }
+
+    /// The files by input, with those that the promotion file names.
+    fn files(&self, of_promotion: &Files) -> Files {
+        let tables = [(Input::Transactions, &self.transactions), (Input::Products, &self.products), (Input::Assignment, &self.assignments)];
+        let customers = self.customers.iter().map(|path| (Input::Customers, path));
+        let tables = tables.into_iter().chain(customers).fold(Files::default(), |files, (input, path)| files.with(input, path));
+        tables.and(of_promotion.clone())
     }
 
     /// Whether the files besides the promotion can be opened.

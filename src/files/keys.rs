@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use crate::error::{ErrorKind, Fault, Input, Problem, Result, nearest};
+use crate::error::{ErrorKind, Fault, Input, Problem, Result, cut, known_names, nearest, short};
+use crate::study::how_to_write;
 
 /// Keys that only a file can have, by the table they stand in (empty: the top).
 const FILE_KEYS: [(&str, &[&str]); 4] = [
@@ -46,7 +47,7 @@ impl Document<'_> {
     /// The problem of a text that is not TOML.
     pub(super) fn not_toml(self, error: &toml::de::Error) -> Problem {
         let span = error.span().unwrap_or(0..0);
-        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        let message = cut(&error.message().lines().collect::<Vec<_>>().join(", "), 300);
         let remedy = "Write `key = value` lines and [table] headers; texts and file names stand in quotation marks";
         self.problem("", &span, Fault::Malformed, &format!("the file is not TOML: {message}")).remedy(remedy)
     }
@@ -54,7 +55,7 @@ impl Document<'_> {
     /// What stands at `span`, cut to a length that fits a message.
     fn quote(self, span: &Range<usize>) -> String {
         let line = self.0.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
-        line.trim().trim_matches('"').chars().take(60).collect()
+        short(line.trim().trim_matches('"'))
     }
 }
 
@@ -142,7 +143,7 @@ fn describe(document: Document, error: &toml::de::Error, key: &str, span: &Range
         return at(key, Fault::UnknownName, "the value is none of those known").value(&value).remedy(known_names(&value, &names[1..]));
     }
     if message.contains("is not a day") {
-        return at(key, Fault::NotADay, "not a day").value(value).remedy("Write days as YYYY-MM-DD");
+        return at(key, Fault::NotADay, "not a day").value(&value).remedy(how_to_write(&value));
     }
     let (fault, text) = if message.starts_with("invalid value") {
         (Fault::OutOfRange, "the value is out of range")
@@ -166,11 +167,6 @@ pub(super) fn unknown_key(document: Document, key: &str, span: &Range<usize>, kn
     let misplaced = !table.is_empty() && nearest(name, known).is_none();
     let hint = if misplaced { ". A key of the promotion itself stands above the first [table]" } else { "" };
     document.problem(key, span, Fault::UnknownName, "the key is not known").value(name).remedy(format!("{remedy}{hint}"))
-}
-
-fn known_names(name: &str, known: &[&str]) -> String {
-    let hint = nearest(name, known.iter().copied()).map(|found| format!("Did you mean `{found}`? ")).unwrap_or_default();
-    format!("{hint}Known are {}", known.join(", "))
 }
 
 /// The names in backticks in a message of serde's: first the offending one, then those expected.

@@ -4,10 +4,10 @@ use polars::prelude::*;
 
 use super::source::Source;
 use super::table::{self, Kind, Request};
-use crate::error::{Fault, Problems, Result};
+use crate::error::{Fault, Problems, Result, listed};
 use crate::ledger::Columns;
 use crate::ledger::frames::iso_day;
-use crate::study::{Day, Ids, LiveElsewhere, Redemption, Sale};
+use crate::study::{Day, Ids, LiveElsewhere, Redemption, Sale, how_to_write};
 
 /// The products of a file: its column `product`, or its only column. Ids of CSV files are texts.
 pub(super) fn products(source: &Source, columns: &Columns) -> Result<Ids> {
@@ -23,7 +23,9 @@ pub(super) fn products(source: &Source, columns: &Columns) -> Result<Ids> {
         }
         names => {
             let problem = source.problem(Fault::MissingColumn, "the column is not there").column(name);
-            return Err(problem.remedy(format!("Columns found: {}; name one of them `{name}`, or keep only one", names.join(", "))).into());
+            return Err(problem
+                .remedy(format!("Columns found: {}; name one of them `{name}`, or keep only one", listed(names.iter().map(String::as_str))))
+                .into());
         }
     };
     let mut problems = Problems::default();
@@ -127,7 +129,8 @@ impl Cells<'_> {
             problems.push(problem.remedy("Fill it, or leave the row out"));
         }
         if let Some(problem) = problem(fault, if fault == Fault::NotADay { "not a day" } else { "the value cannot be used" }, &unread) {
-            problems.push(problem.remedy(if fault == Fault::NotADay { "Write days as YYYY-MM-DD" } else { "Mend it, or write the table as CSV" }));
+            let first = unread.first().and_then(|&row| texts[row].as_deref()).unwrap_or_default();
+            problems.push(problem.remedy(if fault == Fault::NotADay { how_to_write(first) } else { "Mend it, or write the table as CSV".to_owned() }));
         }
         Ok(read.into_iter().flatten().collect())
     }

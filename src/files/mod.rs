@@ -12,6 +12,9 @@
 //! let inputs = Inputs::new("tx.csv.gz", "products.csv", "groups.csv", "promotion.toml");
 //! let opened = inputs.open()?;
 //! println!("{} customers", opened.study.assignment.len());
+//! // Problems that are found later know their input, but not its file.
+//! let ledger = promolift::ledger::Ledger::from_frames(opened.transactions, opened.products, &opened.columns);
+//! let ledger = ledger.map_err(|error| opened.files.explain(error))?;
 //! # Ok::<(), promolift::Error>(())
 //! ```
 
@@ -25,6 +28,7 @@ mod keys;
 mod lists;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod paths;
 mod promotion;
 #[cfg(feature = "csv")]
 mod quotes;
@@ -35,25 +39,12 @@ mod table;
 #[cfg(feature = "csv")]
 mod tests;
 
-use std::path::Path;
-
-use crate::error::{Error, ErrorKind, Input};
+use crate::error::{Error, ErrorKind};
 
 pub use inputs::{Inputs, Opened};
+pub use paths::Files;
 pub use promotion::PromotionFile;
 pub use read::{read_assignments, read_customers, read_products, read_transactions};
-
-/// Names the file in the problems of an input that do not name one.
-fn in_file(error: Error, input: Input, path: &Path) -> Error {
-    if error.problems().is_empty() {
-        return error;
-    }
-    let mut problems = error.problems().to_vec();
-    for problem in problems.iter_mut().filter(|p| p.input == input && p.file.is_none()) {
-        problem.file = Some(path.display().to_string());
-    }
-    ErrorKind::Input(problems).into()
-}
 
 /// One error with the problems of all; an error of another kind stands for them all.
 fn together(errors: impl IntoIterator<Item = Option<Error>>) -> Error {

@@ -8,11 +8,17 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::keys::{self, Document};
-use super::source::Source;
-use super::{in_file, lists, together};
+use super::source::{Format, Source};
+use super::{Files, lists, together};
 use crate::error::{Fault, Input, Problem, Problems, Result};
 use crate::ledger::{AssignmentColumns, Columns, NAMES};
 use crate::study::{Day, EstimatorName, Ids, Markdown, Options, Promotion, Selection};
+
+/// The keys that are lists of tables, each written in double brackets.
+const LISTS: [&str; 7] = ["discounts", "suppliers", "funding", "measures", "goals", "redemptions", "other_promotions"];
+
+/// The keys that are one table, written in single brackets.
+const TABLES: [&str; 10] = ["focal", "substitutes", "money", "markdown", "margin", "costs", "columns", "ledger", "assignment", "estimation"];
 
 /// The keys of a promotion that have no default.
 const REQUIRED: [&str; 5] = ["id", "randomised", "start", "end", "focal"];
@@ -51,6 +57,8 @@ pub struct PromotionFile {
     pub assignment: AssignmentColumns,
     /// How to estimate.
     pub options: Options,
+    /// The files that it names, after itself where it was read from a file.
+    pub files: Files,
 }
 
 impl PromotionFile {
@@ -60,8 +68,16 @@ impl PromotionFile {
     /// An input error that lists every unknown key, unusable value and unreadable file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = Source::new(path, Input::Promotion).text()?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(|error| in_file(error, Input::Promotion, path))
+        let source = Source::new(path, Input::Promotion);
+        if Format::of(path).is_some() {
+            source.check()?;
+            let problem = source.problem(Fault::Malformed, "it is a table, and the promotion is a TOML file");
+            return Err(problem.remedy("Check which file is given as what").into());
+        }
+        let files = Files::default().with(Input::Promotion, path);
+        let mut read = Self::parse(&source.text()?, path.parent().unwrap_or(Path::new(""))).map_err(|error| files.explain(error))?;
+        read.files = files.and(read.files);
+        Ok(read)
     }
 
     /// Reads the text of a promotion file; the files it names are relative to `dir`.
@@ -71,7 +87,7 @@ impl PromotionFile {
     pub fn parse(text: &str, dir: &Path) -> Result<Self> {
         let document = Document(text);
         let table = DeTable::parse(text).map_err(|error| document.not_toml(&error))?;
-        Reading { document, dir, root: table.span(), table: table.into_inner(), problems: Problems::default() }.finish()
+        Reading { document, dir, root: table.span(), table: table.into_inner(), problems: Problems::default(), files: Files::default() }.finish()
     }
 }
 
@@ -100,10 +116,12 @@ struct Reading<'a> {
     root: Range<usize>,
     table: DeTable<'a>,
     problems: Problems,
+    files: Files,
 }
 
 impl<'a> Reading<'a> {
     fn finish(mut self) -> Result<PromotionFile> {
+        self.check_brackets();
         let columns = self.columns();
         let days: LedgerDays = self.section("ledger")?;
         let mut assignment: AssignmentColumns = self.section("assignment")?;
@@ -124,7 +142,29 @@ impl<'a> Reading<'a> {
             }
         }
         let columns = promotion.columns_from(columns).first_day(days.first_day).last_day(days.last_day);
-        Ok(PromotionFile { promotion, columns, assignment, options })
+        Ok(PromotionFile { promotion, columns, assignment, options, files: self.files })
+    }
+
+    /// `[discounts]` where `[[discounts]]` is needed, and the other way round. What is meant is clear, so that the rest is read as if it stood there.
+    fn check_brackets(&mut self) {
+        for (key, value) in &mut self.table {
+            let (name, span) = (key.get_ref().to_string(), value.span());
+            let told = match value.get_mut() {
+                DeValue::Table(table) if LISTS.contains(&name.as_str()) => {
+                    let table = Spanned::new(span.clone(), DeValue::Table(std::mem::take(table)));
+                    *value.get_mut() = DeValue::Array(std::iter::once(table).collect());
+                    ("it is written as one table, and there may be several", format!("Write [[{name}]] with double brackets"))
+                }
+                DeValue::Array(array) if TABLES.contains(&name.as_str()) => {
+                    let first = array.iter_mut().next().map(|first| std::mem::replace(first.get_mut(), DeValue::Boolean(false)));
+                    let Some(DeValue::Table(table)) = first else { continue };
+                    *value.get_mut() = DeValue::Table(table);
+                    ("it is written as a list, and there is only one", format!("Write [{name}] with single brackets, once"))
+                }
+                _ => continue,
+            };
+            self.problems.push(self.document.problem(&name, &span, Fault::WrongType, told.0).remedy(told.1));
+        }
     }
 
     /// A table of the file's own with defaults for all its keys.
@@ -231,6 +271,7 @@ impl<'a> Reading<'a> {
             table.insert(Spanned::new(value.span(), key.into()), Spanned::new(value.span(), place));
         }
         let file = self.dir.join(file);
+        self.files.push(input, &file);
         self.problems.take(read(&Source::new(&file, input)))
     }
 

@@ -5,9 +5,12 @@ use std::path::Path;
 use polars::prelude::DataFrame;
 
 use super::source::Source;
-use super::table::{self, Kind, Request};
-use crate::error::{Input, Result};
+use super::table::{self, Kind, Request, Signature};
+use crate::error::{Fault, Input, Result};
 use crate::ledger::{AssignmentColumns, Columns};
+
+/// The columns that every table of lines has.
+const TRANSACTIONS: [&str; 5] = ["customer", "day", "product", "quantity", "net_sales"];
 
 /// Reads the transaction lines: the columns that `columns` names, and no others.
 ///
@@ -18,11 +21,9 @@ use crate::ledger::{AssignmentColumns, Columns};
 pub fn read_transactions(path: impl AsRef<Path>, columns: &Columns) -> Result<DataFrame> {
     let name = |known| columns.name(known);
     let mut request = Request::default();
-    for known in ["customer", "day", "product"] {
-        request = request.required(name(known), Kind::Text);
-    }
-    for known in ["quantity", "net_sales"] {
-        request = request.required(name(known), Kind::Number);
+    for known in TRANSACTIONS {
+        let kind = if ["quantity", "net_sales"].contains(&known) { Kind::Number } else { Kind::Text };
+        request = request.required(name(known), kind);
     }
     for known in columns.discounts().iter().chain(columns.numbers()) {
         request = request.required(name(known), Kind::Number);
@@ -38,7 +39,7 @@ pub fn read_transactions(path: impl AsRef<Path>, columns: &Columns) -> Result<Da
     if !columns.expressions().is_empty() {
         request = request.and_the_rest();
     }
-    table::read(&Source::new(path.as_ref(), Input::Transactions), &request)
+    table::read(&Source::new(path.as_ref(), Input::Transactions), &request.unlike(signatures(columns)))
 }
 
 /// Reads the product table, with all its columns: which of them a selection of products uses is the promotion's matter.
@@ -49,7 +50,15 @@ pub fn read_products(path: impl AsRef<Path>, columns: &Columns) -> Result<DataFr
     let numbers = ["unit_cost", "supplier_unit_margin"].into_iter().chain(columns.vat_column());
     let request =
         Request::default().required(columns.name("product"), Kind::Text).columns(numbers.map(|known| columns.name(known)), Kind::Number).and_the_rest();
-    table::read(&Source::new(path.as_ref(), Input::Products), &request)
+    let source = Source::new(path.as_ref(), Input::Products);
+    let frame = table::read(&source, &request.unlike(signatures(columns)))?;
+    // A line has a product too; without a category it is no product table.
+    let there = |known: &str| frame.column(columns.name(known)).is_ok();
+    if TRANSACTIONS.iter().all(|known| there(known)) && !there("category") {
+        let problem = source.problem(Fault::MissingColumn, "the column is not there; this looks like the transactions file").column(columns.name("category"));
+        return Err(problem.remedy("Check which file is given as what").into());
+    }
+    Ok(frame)
 }
 
 /// Reads the assignments: `customer`, `arm`, `promotion` where it is there, and what `wanted` names.
@@ -57,7 +66,7 @@ pub fn read_products(path: impl AsRef<Path>, columns: &Columns) -> Result<DataFr
 /// # Errors
 /// An input error that lists every missing column and unreadable number, or says why the file cannot be read.
 pub fn read_assignments(path: impl AsRef<Path>, columns: &Columns, wanted: &AssignmentColumns) -> Result<DataFrame> {
-    let request = Request::default().required(columns.name("arm"), Kind::Text);
+    let request = Request::default().required(columns.name("arm"), Kind::Text).unlike(signatures(columns));
     table::read(&Source::new(path.as_ref(), Input::Assignment), &of_customers(request, columns, wanted))
 }
 
@@ -66,7 +75,17 @@ pub fn read_assignments(path: impl AsRef<Path>, columns: &Columns, wanted: &Assi
 /// # Errors
 /// As [`read_assignments`].
 pub fn read_customers(path: impl AsRef<Path>, columns: &Columns, wanted: &AssignmentColumns) -> Result<DataFrame> {
-    table::read(&Source::new(path.as_ref(), Input::Customers), &of_customers(Request::default(), columns, wanted))
+    table::read(&Source::new(path.as_ref(), Input::Customers), &of_customers(Request::default().unlike(signatures(columns)), columns, wanted))
+}
+
+/// What the tables of the inputs are recognised by, the one with most columns first.
+fn signatures(columns: &Columns) -> Vec<Signature> {
+    let signature = |input, known: &[&str]| Signature { input, columns: known.iter().map(|known| columns.name(known).to_owned()).collect() };
+    vec![
+        signature(Input::Transactions, &TRANSACTIONS),
+        signature(Input::Products, &["product", "category"]),
+        signature(Input::Assignment, &["customer", "arm"]),
+    ]
 }
 
 fn of_customers(request: Request, columns: &Columns, wanted: &AssignmentColumns) -> Request {

@@ -14,6 +14,19 @@ pub(super) enum Format {
     Parquet,
 }
 
+impl Format {
+    /// The format that the extension of a file says, `None` where it says no table.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match name.rsplit('.').next().unwrap_or_default() {
+            "csv" => Some(Self::Csv),
+            "gz" => Some(Self::GzipCsv),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
 /// A file and the input it stands for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -33,13 +46,14 @@ impl<'a> Source<'a> {
 
     /// The format, by the extension.
     pub(super) fn format(&self) -> Result<Format> {
-        let name = self.path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let extension = name.rsplit('.').next().unwrap_or_default();
-        match extension {
-            "csv" => self.supported(Format::Csv, cfg!(feature = "csv"), "csv"),
-            "gz" => self.supported(Format::GzipCsv, cfg!(feature = "csv"), "csv"),
-            "parquet" => self.supported(Format::Parquet, cfg!(feature = "parquet"), "parquet"),
-            _ => {
+        match Format::of(self.path) {
+            Some(format @ (Format::Csv | Format::GzipCsv)) => self.supported(format, cfg!(feature = "csv"), "csv"),
+            Some(format @ Format::Parquet) => self.supported(format, cfg!(feature = "parquet"), "parquet"),
+            None if self.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) => {
+                let problem = self.problem(Fault::Unsupported, "this is a TOML file, and a table is wanted");
+                Err(problem.remedy("Check which file is given as what: only the promotion is a TOML file").into())
+            }
+            None => {
                 let problem = self.problem(Fault::Unsupported, "the extension is none of .csv, .csv.gz, .parquet");
                 Err(problem.remedy("Save the table as CSV (UTF-8), gzip CSV or Parquet, and name it so").into())
             }

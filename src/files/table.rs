@@ -3,9 +3,7 @@
 use polars::prelude::DataFrame;
 
 use super::source::{Format, Source};
-#[cfg(not(all(feature = "csv", feature = "parquet")))]
-use crate::error::Fault;
-use crate::error::{Problems, Result};
+use crate::error::{Fault, Input, Problems, Result, listed};
 use crate::ledger::frames::missing;
 
 /// What a column of a CSV file is read as. Parquet has types of its own.
@@ -25,6 +23,14 @@ pub(super) struct Request {
     columns: Vec<(String, Kind)>,
     required: Vec<String>,
     rest: bool,
+    others: Vec<Signature>,
+}
+
+/// The columns by which a table of another input is recognised.
+#[derive(Debug)]
+pub(super) struct Signature {
+    pub(super) input: Input,
+    pub(super) columns: Vec<String>,
 }
 
 impl Request {
@@ -54,6 +60,12 @@ impl Request {
         self
     }
 
+    /// Tells a table that has the columns of another input instead of its own.
+    pub(super) fn unlike(mut self, others: Vec<Signature>) -> Self {
+        self.others = others;
+        self
+    }
+
     /// What the column `name` is read as, `None` where it is not wanted.
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
         let asked = self.columns.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
@@ -62,11 +74,25 @@ impl Request {
 
     /// The problem of every required column that is not among `present`.
     pub(super) fn check(&self, source: &Source, present: &[&str]) -> Result<()> {
+        let absent: Vec<&str> = self.required.iter().map(String::as_str).filter(|name| !present.contains(name)).collect();
+        if let [first, others @ ..] = absent.as_slice()
+            && let Some(other) = self.others.iter().find(|other| other.input != source.input && other.fits(present))
+        {
+            let nor = if others.is_empty() { String::new() } else { format!(", nor are {}", listed(others.iter().copied())) };
+            let text = format!("the column is not there{nor}; this looks like the {} file", other.input);
+            return Err(source.problem(Fault::MissingColumn, text).column(*first).remedy("Check which file is given as what").into());
+        }
         let mut problems = Problems::default();
-        for name in self.required.iter().filter(|name| !present.contains(&name.as_str())) {
+        for name in absent {
             problems.push(missing(name, present.iter().copied(), source.input).file(source.path.display()));
         }
         problems.finish()
+    }
+}
+
+impl Signature {
+    fn fits(&self, present: &[&str]) -> bool {
+        self.columns.iter().all(|name| present.contains(&name.as_str()))
     }
 }
 

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::error::{Fault, Result};
+use crate::error::{Fault, Input, Result};
 use crate::ledger::{AssignmentColumns, Columns};
 use crate::study::{EstimatorName, Ids, Markdown, Selection};
 
@@ -124,6 +124,34 @@ fn a_problem_does_not_bring_forth_others() {
     assert_eq!(one(&PROMOTION.replace("category = \"meat\"", "products = [1, \"a\"]")).as_deref(), Some("focal.products"));
     assert_eq!(one(&format!("{PROMOTION}[[suppliers]]\nname = 3\n")).as_deref(), Some("suppliers[1].name"));
     assert_eq!(one(&format!("{PROMOTION}[[suppliers]]\nname = \"x\"\n[[suppliers]]\nfixed_cost = 1\n")).as_deref(), Some("suppliers[2].name"));
+}
+
+#[test]
+fn single_and_double_brackets_that_are_mixed_up_are_told() {
+    let single = [
+        ("discounts", "column = \"c\"\npaid_by = \"retailer\""),
+        ("suppliers", "name = \"x\""),
+        ("funding", "supplier = \"x\"\nkind = \"lump_sum\"\namount = 1"),
+        ("measures", "name = \"m\"\ncolumn = \"c\""),
+        ("goals", "name = \"g\"\nrow = \"net_profit\"\ntotal = 1"),
+    ];
+    for (key, keys) in single {
+        let error = parse(&format!("{PROMOTION}[{key}]\n{keys}\n[columns]\nday = \"d\"\n")).unwrap_err();
+        assert_eq!(faults(&error), [Fault::WrongType], "{error}");
+        assert!(
+            error.to_string().contains(&format!("key `{key}`")) && error.to_string().ends_with(&format!("Write [[{key}]] with double brackets")),
+            "{error}"
+        );
+    }
+    // What stands in them is looked at all the same, and a discount may have a mapped name.
+    let error = parse(&format!("{PROMOTION}[discounts]\ncolumn = \"c\"\npaid = \"retailer\"\n[columns]\nc = \"coupon\"\n")).unwrap_err();
+    assert_eq!(faults(&error), [Fault::WrongType, Fault::UnknownName, Fault::Contradiction], "{error}");
+    for key in ["costs", "money", "columns", "estimation"] {
+        let error = parse(&format!("{PROMOTION}[[{key}]]\n")).unwrap_err();
+        assert_eq!(faults(&error), [Fault::WrongType], "{error}");
+        assert!(error.to_string().ends_with(&format!("Write [{key}] with single brackets, once")), "{error}");
+    }
+    fails(&PROMOTION.replace("[focal]", "[[focal]]"), Fault::WrongType, "Write [focal] with single brackets, once");
 }
 
 #[test]
@@ -306,6 +334,24 @@ fn all_files_of_a_study_open_together() {
     assert_eq!(opened.study.assignment.segments[0].1.names, ["high", "low"]);
     assert_eq!(opened.products.shape(), (2, 4));
     assert_eq!(opened.products.column("category").unwrap().null_count(), 1);
+}
+
+#[test]
+fn problems_found_later_are_given_their_file() {
+    let scratch = Scratch::new();
+    scratch.file("log.csv", "customer,day\n7,2017-05-09\n");
+    let inputs = study(&scratch);
+    scratch.file("promotion.toml", format!("offer_lines = \"log\"\nredemptions_file = \"log.csv\"\n{PROMOTION}"));
+    let files = inputs.open().unwrap().files;
+    let names: Vec<_> = files.paths().filter_map(|path| path.file_name()?.to_str()).collect();
+    assert_eq!(names, ["tx.csv", "products.csv", "groups.csv", "promotion.toml", "log.csv"]);
+    let told = |input| files.explain(crate::error::Problem::new(input, Fault::Null, "empty").into()).problems()[0].file.clone();
+    for (input, name) in [(Input::Transactions, "tx.csv"), (Input::Redemptions, "log.csv"), (Input::Promotion, "promotion.toml")] {
+        assert_eq!(told(input), Some(scratch.0.join(name).display().to_string()));
+    }
+    assert_eq!((told(Input::Design), files.of(Input::Customers)), (None, None));
+    let other = files.explain(ErrorKind::Output("no room".to_owned()).into());
+    assert!(matches!(other.kind(), ErrorKind::Output(_)));
 }
 
 #[test]

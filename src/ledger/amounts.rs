@@ -108,6 +108,11 @@ impl LineOrProduct<'_> {
         let of_line = self.line.map_or(f64::NAN, |values| values[hit.row as usize]);
         if of_line.is_nan() { self.product.get(hit.product as usize).copied().unwrap_or(f64::NAN) } else { of_line }
     }
+
+    /// Whether it is the line's own.
+    pub(super) fn is_of_line(&self, hit: &Hit) -> bool {
+        self.line.is_some_and(|values| !values[hit.row as usize].is_nan())
+    }
 }
 
 /// What a chunk offers for one amount.

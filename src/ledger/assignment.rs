@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Columns;
 use super::frames::{self, IdColumn};
-use crate::error::{ErrorKind, Fault, Input, Problem, Problems, Result, nearest};
+use crate::error::{ErrorKind, Fault, Input, Problem, Problems, Result, listed};
 use crate::study::{Arm, Assignment, Codes, Ids};
 
 /// The name of a missing stratum, cluster or segment.
@@ -270,10 +270,9 @@ fn no_promotion(id: &str, column: &str, found: &StringChunked, input: Input) -> 
     let mut ids: Vec<&str> = found.iter().flatten().map(str::trim).collect();
     ids.sort_unstable();
     ids.dedup();
-    let hint = nearest(id, ids.iter().copied()).map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
-    ids.truncate(10);
+    let hint = super::columns::did_you_mean(id, ids.iter().copied());
     let problem = Problem::new(input, Fault::UnknownName, "no row is of this promotion").column(column).value(id);
-    problem.remedy(format!("{hint}Promotions found: {}", ids.join(", ")))
+    problem.remedy(format!("{hint}Promotions found: {}", listed(ids)))
 }
 
 /// For each of `ids` whether it is one of those of `there` that are `marked`.

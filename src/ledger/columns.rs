@@ -2,7 +2,7 @@
 
 use polars::prelude::Expr;
 
-use crate::error::nearest;
+use crate::error::{nearest, short};
 use crate::study::{Day, Markdown, Promotion, Selection};
 
 /// promolift's own column names, in every input.
@@ -214,7 +214,7 @@ impl Promotion {
 
 /// A hint at the nearest of `known`.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(name, known).map(|found| format!("Did you mean `{found}`? ")).unwrap_or_default()
+    nearest(name, known).map(|found| format!("Did you mean `{}`? ", short(found))).unwrap_or_default()
 }
 
 fn push_new(list: &mut Vec<String>, name: String) {

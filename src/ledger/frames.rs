@@ -3,8 +3,8 @@
 use polars::prelude::*;
 
 use super::columns::did_you_mean;
-use crate::error::{Fault, Input, Problem, Result};
-use crate::study::{Day, Ids};
+use crate::error::{Fault, Input, Problem, Result, listed};
+use crate::study::{Day, Ids, how_to_write};
 
 /// Collects a lazy frame in row order: always the in-memory engine, since streaming changes the order of rows from run to run.
 pub(crate) fn collect(frame: LazyFrame) -> Result<DataFrame> {
@@ -21,10 +21,9 @@ pub(crate) fn column<'a>(frame: &'a DataFrame, name: &str, input: Input) -> Resu
 pub(crate) fn missing<'a>(name: &str, present: impl IntoIterator<Item = &'a str>, input: Input) -> Problem {
     let present: Vec<&str> = present.into_iter().collect();
     let hint = did_you_mean(name, present.iter().copied());
-    let present = &present[..present.len().min(30)];
     Problem::new(input, Fault::MissingColumn, "the column is not there")
         .column(name)
-        .remedy(format!("{hint}Columns found: {}; map other names with `[columns]` (or `Columns::rename`)", present.join(", ")))
+        .remedy(format!("{hint}Columns found: {}; map other names with `[columns]` (or `Columns::rename`)", listed(present)))
 }
 
 /// A column of ids: integers or texts.
@@ -179,9 +178,9 @@ fn iso_days(texts: &StringChunked, input: Input) -> Result<Int32Chunked> {
         Some((row, text)) => Err(Problem::new(input, Fault::NotADay, "not a day")
             .column(texts.name().as_str())
             .first(row)
-            .value(text)
+            .value(&text)
             .count(bad)
-            .remedy("Write days as YYYY-MM-DD")
+            .remedy(how_to_write(&text))
             .into()),
     }
 }

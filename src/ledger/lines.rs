@@ -30,7 +30,7 @@ pub struct Ledger {
 pub(crate) struct Number {
     pub(crate) name: String,
     /// What the frame calls it.
-    in_frame: String,
+    pub(crate) in_frame: String,
     /// Nulls that were taken as 0.
     pub(crate) nulls: usize,
 }
@@ -61,8 +61,14 @@ pub struct Lines<'a> {
     pub net_sales: &'a [f64],
     /// The basket of each line, or nothing.
     pub basket: Option<Ids>,
-    /// Other numeric columns by name: discounts, `unit_cost`, columns of measures.
+    /// The store of each line, or nothing.
+    pub store: Option<Ids>,
+    /// Other numeric columns by name: discounts, `unit_cost`, a VAT rate, columns of measures.
     pub numbers: Vec<(&'a str, &'a [f64])>,
+    /// Text columns by name, for the conditions of measures.
+    pub texts: Vec<(&'a str, &'a [&'a str])>,
+    /// Yes/no columns by name: the flag of a general sale.
+    pub flags: Vec<(&'a str, &'a [bool])>,
 }
 
 impl Ledger {
@@ -120,7 +126,10 @@ impl Ledger {
             Column::new(columns.name("net_sales").into(), lines.net_sales),
         ];
         frame.extend(lines.basket.iter().map(|basket| ids("basket", basket)));
+        frame.extend(lines.store.iter().map(|store| ids("store", store)));
         frame.extend(lines.numbers.iter().map(|(name, values)| Column::new(columns.name(name).into(), *values)));
+        frame.extend(lines.texts.iter().map(|(name, values)| Column::new(columns.name(name).into(), *values)));
+        frame.extend(lines.flags.iter().map(|(name, values)| Column::new(columns.name(name).into(), *values)));
         for column in &frame {
             if column.len() != lines.day.len() {
                 let text = format!("{} values for {} lines", column.len(), lines.day.len());

@@ -95,6 +95,22 @@ impl Codes<'_> {
             Self::Texts(lookup, chunks) => chunks[chunk].get(row).and_then(|id| lookup.get(id)).copied().unwrap_or(NONE),
         }
     }
+
+    /// A key of the id of one row, listed or not: equal for equal ids, and so the same in every chunk.
+    pub(crate) fn key(&self, chunk: usize, row: usize) -> u64 {
+        match self {
+            Self::Integers(_, chunks) => chunks[chunk][row] as u64,
+            Self::Texts(_, chunks) => chunks[chunk].get(row).map_or(0, text_key),
+        }
+    }
+
+    /// The id of one row as text, `None` for a null.
+    pub(crate) fn text(&self, chunk: usize, row: usize) -> Option<String> {
+        match self {
+            Self::Integers(_, chunks) => Some(chunks[chunk][row]).filter(|id| *id != i64::MIN).map(|id| id.to_string()),
+            Self::Texts(_, chunks) => chunks[chunk].get(row).map(str::to_owned),
+        }
+    }
 }
 
 /// A 64-bit key for a basket or store id. Integers are their own key; texts are hashed, with a chance of 1e-15 that two baskets of a

@@ -33,6 +33,34 @@ pub(super) struct BlockHits {
     pub(super) hits: Vec<Hit>,
     pub(super) outside_windows: u64,
     pub(super) outside_assignment: u64,
+    /// Lines in the windows of each day, of customers assigned or not.
+    pub(super) days: DayLines,
+}
+
+/// Counts of lines by day.
+#[derive(Debug, Default)]
+pub(super) struct DayLines {
+    first: i32,
+    lines: Vec<u32>,
+}
+
+impl DayLines {
+    fn new(first: i32, last: i32) -> Self {
+        Self { first, lines: vec![0; usize::try_from(i64::from(last) - i64::from(first) + 1).unwrap_or(0)] }
+    }
+
+    /// Counts lines of one day that follow each other.
+    #[inline]
+    fn add(&mut self, day: Option<i32>, lines: u32) {
+        if let Some(count) = day.and_then(|day| self.lines.get_mut(day.wrapping_sub(self.first) as u32 as usize)) {
+            *count += lines;
+        }
+    }
+
+    /// The days with their counts.
+    pub(super) fn days(&self) -> impl Iterator<Item = (i32, u32)> {
+        self.lines.iter().enumerate().map(|(index, lines)| (self.first + index as i32, *lines))
+    }
 }
 
 /// The id columns a match needs, kept alive while their slices are used.
@@ -55,9 +83,9 @@ pub(super) struct Matcher<'a> {
     partition: &'a Partition,
     arm: &'a [Arm],
     customers: Codes<'a>,
-    products: Codes<'a>,
+    pub(super) products: Codes<'a>,
     pub(super) stores: Option<Keys<'a>>,
-    first_day: i32,
+    pub(super) first_day: i32,
     last_day: i32,
     /// By day from `first_day`: 1 + the span, or 0.
     span_of_day: Vec<u8>,
@@ -152,6 +180,11 @@ impl<'a> Matcher<'a> {
         Ok(matcher)
     }
 
+    /// How many days there are from the first to the last of all windows.
+    pub(super) fn days(&self) -> usize {
+        self.span_of_day.len()
+    }
+
     /// All hits of one block.
     pub(super) fn block(&self, chunk: usize, block: usize) -> Result<BlockHits> {
         let days = self.ledger.day_chunk(chunk)?;
@@ -163,6 +196,7 @@ impl<'a> Matcher<'a> {
             found.outside_windows = (to - from) as u64;
             return Ok(found);
         }
+        found.days = DayLines::new(low.max(self.first_day), high.min(self.last_day));
         match &self.customers {
             Codes::Integers(lookup, chunks) => {
                 self.candidates(&days[from..to], from, chunks[chunk][from..to].iter().copied(), |id| lookup.get(*id), &mut found);
@@ -180,10 +214,12 @@ impl<'a> Matcher<'a> {
     /// before is not looked up again.
     fn candidates<I: PartialEq>(&self, days: &[i32], from: usize, ids: impl Iterator<Item = I>, lookup: impl Fn(&I) -> u32, found: &mut BlockHits) {
         let (mut outside_windows, mut outside_assignment) = (0, 0);
-        let (mut last_day, mut span) = (None, 0);
+        let (mut last_day, mut span, mut day_begins) = (None, 0, from as u32);
         let (mut last_id, mut code) = (None, NONE);
         for ((&day, id), row) in days.iter().zip(ids).zip(from as u32..) {
             if last_day != Some(day) {
+                found.days.add(last_day, row - day_begins);
+                day_begins = row;
                 last_day = Some(day);
                 span = self.span_of_day.get(day.wrapping_sub(self.first_day) as u32 as usize).copied().unwrap_or(0);
             }
@@ -201,6 +237,7 @@ impl<'a> Matcher<'a> {
             }
             found.hits.push(Hit { customer: code, row, product: NONE, atom: 0, span: span - 1, offer: false });
         }
+        found.days.add(last_day, (from + days.len()) as u32 - day_begins);
         found.outside_windows += outside_windows;
         found.outside_assignment += outside_assignment;
     }
@@ -321,19 +358,30 @@ impl<'a> Matcher<'a> {
         match &self.sales {
             Sales::None => Vec::new(),
             Sales::Flag(by_day) => {
-                let mut sums = vec![(0.0, 0.0); self.partition.products.len()];
-                let mut days: Vec<_> = by_day.iter().collect();
-                days.sort_unstable_by_key(|(key, _)| **key);
-                for ((product, _), (seen, on_sale)) in days {
-                    let sum = &mut sums[*product as usize];
-                    sum.0 += 1.0;
-                    sum.1 += f64::from(*on_sale) / f64::from(*seen);
+                let mut seen: Vec<Vec<(i32, f64)>> = vec![Vec::new(); self.partition.products.len()];
+                for ((product, day), (stores, on_sale)) in by_day {
+                    seen[*product as usize].push((*day, f64::from(*on_sale) / f64::from(*stores)));
                 }
-                sums.into_iter().map(|(days, on_sale)| (days > 0.0).then(|| on_sale / days)).collect()
+                seen.into_iter().map(|days| seen_share(days, span.first.epoch(), span.last.epoch())).collect()
             }
             Sales::Calendar(by_product) => by_product.iter().map(|sales| Some(calendar_share(sales, span.first.epoch(), span.last.epoch(), stores))).collect(),
         }
     }
+}
+
+/// The mean over days of the share of stores in which a product is on sale, where that is seen on some days only: a day on which nobody bought the product
+/// has the flag of the nearest day on which somebody did, of two equally near ones the earlier. Days with a sale alone would count general sales too
+/// often, since they sell more.
+fn seen_share(mut seen: Vec<(i32, f64)>, first: i32, last: i32) -> Option<f64> {
+    seen.sort_unstable_by_key(|(day, _)| *day);
+    let (mut at, mut sum) = (0, 0.0);
+    for day in first..=last {
+        while seen.get(at + 1).is_some_and(|(next, _)| (next - day).abs() < (day - seen[at].0).abs()) {
+            at += 1;
+        }
+        sum += seen.get(at)?.1;
+    }
+    Some(sum / f64::from(last - first + 1))
 }
 
 /// The mean over days of the share of stores in which a product is on sale.
@@ -359,4 +407,28 @@ pub(super) fn class_of(partition: &Partition, product: u32) -> usize {
 /// The role of a product of the partition.
 pub(super) fn role_of(partition: &Partition, product: u32) -> Role {
     partition.classes[class_of(partition, product)].role
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_without_a_sale_has_the_flag_of_the_nearest_day_with_one() {
+        // Ten days, on sale on the first four; bought on days 2, 3, 4 and 9 only. Days 5 and 6 are nearer to 4, days 7 and 8 to 9.
+        let seen = vec![(9, 0.0), (2, 1.0), (4, 1.0), (3, 1.0)];
+        assert_eq!(seen_share(seen.clone(), 1, 10), Some(0.6));
+        assert_eq!(seen_share(seen, 1, 4), Some(1.0));
+        assert_eq!(seen_share(vec![(5, 0.5)], 1, 10), Some(0.5));
+        // Day 2 is as near to 1 as to 3: the earlier counts.
+        assert_eq!(seen_share(vec![(1, 1.0), (3, 0.0)], 1, 3), Some(2.0 / 3.0));
+        assert_eq!(seen_share(Vec::new(), 1, 10), None);
+    }
+
+    #[test]
+    fn a_flag_seen_every_day_says_what_the_calendar_says() {
+        let sales = [(3, 5, None), (9, 12, None)];
+        let seen = (1..=10).map(|day| (day, f64::from(u8::from(sales.iter().any(|(first, last, _)| (*first..=*last).contains(&day)))))).collect();
+        assert_eq!(seen_share(seen, 1, 10), Some(calendar_share(&sales, 1, 10, 1)));
+    }
 }

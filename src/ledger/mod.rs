@@ -12,15 +12,20 @@ mod lacking;
 mod lines;
 mod lookup;
 mod matching;
+mod oddities;
 mod products;
+mod repeats;
 mod scan;
 mod sums;
+mod unmet;
 mod visits;
 
 pub use assignment::AssignmentColumns;
 pub use columns::{Columns, NAMES};
 pub use lines::{Ledger, Lines};
+pub use oddities::{FirstNegative, LargestLine, Oddities, RepeatedLine, Repeats, Signs};
 pub use products::ProductTable;
+pub use unmet::{Respelled, Unmet};
 
 pub(crate) use products::Texts;
 

@@ -37,6 +37,36 @@ impl ProductTable {
         Ok(Self { ids, frame, repeated })
     }
 
+    /// Makes the product table of plain lists, one value a product: `ids`, texts such as `category`, `supplier` and `brand`, numbers such as `unit_cost`
+    /// and `supplier_unit_margin`, all by promolift's names. What is not known is `None`.
+    ///
+    /// ```
+    /// use promolift::ledger::ProductTable;
+    /// let category = [Some("meat"), Some("sauces"), None];
+    /// let unit_cost = [Some(1.4), None, Some(0.5)];
+    /// let table = ProductTable::from_lists(["veal", "ketchup", "bag"], &[("category", &category)], &[("unit_cost", &unit_cost)])?;
+    /// assert_eq!(table.len(), 3);
+    /// # Ok::<(), promolift::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A list of another length than `ids`; two lists of one name; two categories for one product.
+    pub fn from_lists(ids: impl Into<Ids>, texts: &[(&str, &[Option<&str>])], numbers: &[(&str, &[Option<f64>])]) -> Result<Self> {
+        let ids = match ids.into() {
+            Ids::Integers(ids) => Column::new("product".into(), ids),
+            Ids::Texts(ids) => Column::new("product".into(), ids),
+        };
+        let height = ids.len();
+        let texts = texts.iter().map(|(name, values)| Column::new((*name).into(), *values));
+        let numbers = numbers.iter().map(|(name, values)| Column::new((*name).into(), *values));
+        let lists: Vec<Column> = [ids].into_iter().chain(texts).chain(numbers).collect();
+        if let Some(column) = lists.iter().find(|column| column.len() != height) {
+            let problem = Problem::new(Input::Products, Fault::Contradiction, format!("{} values for {height} products", column.len()));
+            return Err(problem.column(column.name().as_str()).remedy("Give one value a product, None where it is not known").into());
+        }
+        Self::from_frame(DataFrame::new(height, lists)?, &Columns::default())
+    }
+
     /// An empty table: every product is unlisted.
     #[must_use]
     pub fn empty() -> Self {

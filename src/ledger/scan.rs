@@ -84,6 +84,14 @@ pub(crate) fn ticks(value: f64) -> i64 {
     if ticks.abs() < LARGEST { ((ticks + ROUND) - ROUND) as i64 } else { ticks as i64 }
 }
 
+/// The magnitude of a value in whole ticks, at most 2^50: sums of it are the same in any order.
+#[inline]
+pub(crate) fn magnitude(value: f64) -> u64 {
+    let ticks = (value * TICKS).abs();
+    // The rounded ticks stand in the last bits of the sum.
+    (if ticks < LARGEST { ticks } else { LARGEST } + ROUND).to_bits() - ROUND.to_bits()
+}
+
 /// The problem of values that cannot be reckoned with: NaN, infinite, or too large.
 pub(crate) fn unusable<I: Iterator<Item = Option<f64>>>(values: impl Fn() -> I, name: &str, input: Input, remedy: &str) -> Option<Problem> {
     let bad = || values().enumerate().filter_map(|(row, value)| value.filter(|v| !(v.abs() <= LARGEST_AMOUNT)).map(|value| (row, value)));
@@ -114,6 +122,16 @@ mod tests {
         assert!(!look(&[f64::INFINITY, 1.0]).exact);
         assert!(!look(&[1e300]).exact);
         assert_eq!(ticks(19.99), 199_900);
+    }
+
+    #[test]
+    fn magnitudes_are_whole_ticks_up_to_a_limit() {
+        for (value, ticks) in [(0.0, 0), (-0.0, 0), (19.99, 199_900), (-3.05, 30_500), (1.0 / 3.0, 3_333), (5e-324, 0), (1e11, 1_000_000_000_000_000)] {
+            assert_eq!(magnitude(value), ticks, "{value}");
+        }
+        for value in [1e12, -1e60, f64::INFINITY, f64::NAN] {
+            assert_eq!(magnitude(value), 1 << 50, "{value}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! the number of threads. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as integers. An
 //! amount is taken for exact until a value is found that is not; then the sums begin again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use hashbrown::HashSet;
 use rayon::prelude::*;
 
@@ -12,11 +14,17 @@ use super::amounts::{AmountPlan, LineOrProduct, Values};
 use super::lacking::{BadLines, Lacking};
 use super::lookup::{Keys, NONE, mix};
 use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, role_of};
+use super::oddities::{self, BlockOddities, Gathered, Raw, RepeatedLine, Repeats};
+use super::repeats::{Customers, Found, Sampled};
 use super::scan::{Numbers, TICKS, look, ticks};
+use super::unmet::{Unmet, unmet};
 use super::visits::Visits;
 use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
 use crate::error::{Fault, Input, Problem, Problems, Result};
-use crate::study::{Assignment, Period};
+use crate::study::{Assignment, Day, Period};
+
+const NEGATIVE_COST: &str = "a unit cost is negative";
+const COST_REMEDY: &str = "Write what one unit costs, 0 or more; leave it empty where it is not known";
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
 const BLOCKS_AT_ONCE: usize = 64;
@@ -49,6 +57,7 @@ impl CellSource for Ledger {
         let mut exact = vec![true; plan.len()];
         let mut sums = loop {
             let mut sums = Sums::new(self, partition, assignment.len(), &plan, &exact);
+            sums.gathered = Gathered::new(&oddities::columns(self, &plan), matcher.first_day, matcher.days());
             match sums.read(&reader, &blocks)? {
                 Read::Whole => break sums,
                 Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| exact[amount] = false),
@@ -56,6 +65,10 @@ impl CellSource for Ledger {
         };
         let facts = sums.facts(&matcher, &reader)?;
         sums.finish(amounts, assignment, facts)
+    }
+
+    fn unmet(&self, partition: &Partition, assignment: &Assignment, cells: &CellTable) -> Result<Option<Unmet>> {
+        unmet(self, partition, assignment, cells).map(Some)
     }
 }
 
@@ -67,6 +80,8 @@ struct Chunk<'c> {
     quantity: &'c [f64],
     net_sales: &'c [f64],
     amounts: Vec<Values<'c>>,
+    /// The columns that are looked at for oddities.
+    raw: Vec<Raw<'c>>,
     /// The unit cost of each line; `None` where no cost is asked for.
     unit_cost: Option<LineOrProduct<'c>>,
     /// The VAT rate of each line; `None` where no amount is taken out of VAT line by line.
@@ -88,6 +103,7 @@ impl<'c> Chunk<'c> {
             quantity: ledger.number_chunk("quantity", chunk)?,
             net_sales: ledger.number_chunk("net_sales", chunk)?,
             amounts: plan.iter().map(|plan| plan.values(ledger, chunk)).collect::<Result<_>>()?,
+            raw: oddities::columns(ledger, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
             unit_cost: cost.map(|product| LineOrProduct { line: line_cost, product }),
             vat: vat.map(|plan| LineOrProduct { line: line_vat, product: &plan.vat }),
         })
@@ -112,6 +128,7 @@ struct BlockRead {
     lines: LineCounts,
     visits: Visits,
     lacking: Lacking,
+    oddities: BlockOddities,
     offset: u64,
     stores: HashSet<u64>,
 }
@@ -127,16 +144,21 @@ impl<'r> Reader<'r> {
         Ok(Self { partition, matcher, chunks, baskets })
     }
 
-    fn block(&self, chunk: usize, block: usize) -> Result<BlockRead> {
-        let BlockHits { hits, outside_windows, outside_assignment } = self.matcher.block(chunk, block)?;
+    /// Adds the lines of a block to those `used` so far.
+    fn block(&self, chunk: usize, block: usize, used: &AtomicU64) -> Result<BlockRead> {
+        let BlockHits { hits, outside_windows, outside_assignment, days } = self.matcher.block(chunk, block)?;
         let view = &self.chunks[chunk];
+        let sample = self.sample(chunk, &hits, used);
         let values: Vec<Vec<f64>> = view.amounts.iter().map(|amount| amount.of(&hits)).collect();
+        let raw: Vec<_> = view.raw.iter().map(|raw| raw.of(&hits, &values)).collect();
+        let oddities = BlockOddities::new(&hits, &raw, days, sample);
         let mut read = BlockRead {
             looks: values.iter().map(|values| look(values)).collect(),
             values,
             lines: LineCounts { used: hits.len() as u64, outside_windows, outside_assignment, ..LineCounts::default() },
             visits: Visits::default(),
             lacking: Lacking::default(),
+            oddities,
             offset: view.offset,
             stores: HashSet::new(),
             hits,
@@ -158,6 +180,30 @@ impl<'r> Reader<'r> {
     fn visit_key(&self, chunk: usize, row: usize) -> u64 {
         let basket = self.baskets.as_ref().and_then(|keys| keys.get(chunk, row));
         basket.unwrap_or_else(|| mix(self.store(chunk, row).unwrap_or(0) ^ (self.chunks[chunk].days[row] as u64) << 32) | 1 << 63)
+    }
+
+    /// Lines among which repeats are looked for. How many lines are used so far hangs on the order of threads; in the end all are counted, and what is too
+    /// much falls away.
+    fn sample(&self, chunk: usize, hits: &[Hit], used: &AtomicU64) -> Vec<Sampled> {
+        let here = hits.len() as u64;
+        let customers = Customers::new(used.fetch_add(here, Ordering::Relaxed) + here);
+        let sampled = |hit: &Hit| Sampled { key: self.line_key(chunk, hit), customer: hit.customer, chunk: chunk as u32, row: hit.row };
+        hits.iter().filter(|hit| customers.contain(hit.customer)).map(sampled).collect()
+    }
+
+    /// Of all that makes two lines the same.
+    fn line_key(&self, chunk: usize, hit: &Hit) -> u64 {
+        let (row, view) = (hit.row as usize, &self.chunks[chunk]);
+        let parts = [
+            u64::from(hit.customer) << 32 | u64::from(view.days[row] as u32),
+            self.matcher.products.key(chunk, row),
+            self.baskets.as_ref().and_then(|keys| keys.get(chunk, row)).unwrap_or(0),
+            self.store(chunk, row).unwrap_or(0),
+            view.quantity[row].to_bits(),
+            view.net_sales[row].to_bits(),
+        ];
+        // Not begun at 0, which the mix leaves as it is.
+        parts.into_iter().fold(1, |key, part| mix(key ^ part))
     }
 
     fn store(&self, chunk: usize, row: usize) -> Option<u64> {
@@ -203,6 +249,7 @@ struct Sums<'a> {
     lines: LineCounts,
     stores: HashSet<u64>,
     lacking: Lacking,
+    gathered: Gathered,
 }
 
 impl<'a> Sums<'a> {
@@ -225,13 +272,15 @@ impl<'a> Sums<'a> {
             lines: LineCounts { read: ledger.len() as u64, ..LineCounts::default() },
             stores: HashSet::new(),
             lacking: Lacking::default(),
+            gathered: Gathered::default(),
         }
     }
 
     /// Sums all blocks, or names amounts that are not exact and were taken for it.
     fn read(&mut self, reader: &Reader<'_>, blocks: &[(usize, usize)]) -> Result<Read> {
+        let used = AtomicU64::new(0);
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
-            let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block)).collect::<Result<_>>()?;
+            let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block, &used)).collect::<Result<_>>()?;
             for block in &read {
                 self.looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
             }
@@ -286,6 +335,7 @@ impl<'a> Sums<'a> {
             }
             self.visits.extend(block.visits);
             self.lacking.add(block.lacking, block.offset);
+            self.gathered.add(block.oddities, block.offset);
             self.stores.extend(block.stores);
         }
     }
@@ -312,8 +362,21 @@ impl<'a> Sums<'a> {
         let mut problems = Problems::default();
         let no_rate = self.plan.iter().any(|plan| matches!(plan.source, AmountSource::Cost { otherwise: None, .. }));
         if let Some(bad) = self.lacking.cost.filter(|_| no_rate) {
-            let problem = self.problem(Fault::NoCost, "a line has no unit cost, and no margin rate is given", "unit_cost", bad);
-            problems.push(problem.remedy("Fill the unit cost, or give [margin] rate for the lines without one"));
+            let (text, remedy) = if self.ledger.has.unit_cost {
+                ("a line has no unit cost, and no margin rate is given", "Fill the unit cost, or give [margin] rate for the lines without one")
+            } else {
+                (
+                    "the product of a line has no `unit_cost` in the product table, and no margin rate is given",
+                    "Fill `unit_cost` of every product sold in the product table, or give [margin] rate for the lines without one",
+                )
+            };
+            problems.push(self.problem(Fault::NoCost, text, "unit_cost", bad).remedy(remedy));
+        }
+        if let Some(bad) = self.lacking.negative_cost {
+            problems.push(self.problem(Fault::OutOfRange, NEGATIVE_COST, "unit_cost", bad).remedy(COST_REMEDY));
+        }
+        if self.lacking.negative_product_cost.is_some() {
+            problems.push(self.negative_product_costs());
         }
         if let Some(bad) = self.lacking.vat {
             let problem = self.problem(Fault::Null, "neither the line nor its product has a VAT rate", "vat", bad);
@@ -324,6 +387,22 @@ impl<'a> Sums<'a> {
             problems.push(problem.remedy("Write 0.21 for 21 %"));
         }
         problems.finish()
+    }
+
+    /// The problem of products that cost less than nothing, of which one at least is on a used line.
+    fn negative_product_costs(&self) -> Problem {
+        let costs = self.plan.iter().find_map(|plan| match plan.source {
+            AmountSource::Cost { unit_cost, .. } => Some(unit_cost.as_slice()),
+            _ => None,
+        });
+        let negative = || costs.into_iter().flatten().enumerate().filter(|(_, cost)| **cost < 0.0);
+        let problem = Problem::new(Input::Products, Fault::OutOfRange, NEGATIVE_COST).column("unit_cost").count(negative().count()).remedy(COST_REMEDY);
+        match negative().next() {
+            // Rows that repeat a product were left out: later ones stand elsewhere in the table that was read.
+            Some((index, cost)) if self.ledger.products.repeated > 0 => problem.value(format!("{cost}, product {}", self.partition.products.text(index))),
+            Some((index, cost)) => problem.first(index).value(format!("{cost}, product {}", self.partition.products.text(index))),
+            None => problem,
+        }
     }
 
     /// The problem of lines, which names the product of the first.
@@ -374,7 +453,30 @@ impl<'a> Sums<'a> {
         let null_discounts = self.ledger.numbers.iter().filter(|n| n.nulls > 0).map(|n| (n.name.clone(), n.nulls)).collect();
         let baseline_on_sale = if share.is_empty() { None } else { Some(self.baseline_on_sale(reader, &share)?) };
         let logged_redemptions = matches!(self.partition.offer, OfferRule::Log(_));
-        Ok(Facts { lines: Some(self.lines), on_sale, baseline_on_sale, null_discounts, repeated_products: self.ledger.products.repeated, logged_redemptions })
+        let gathered = std::mem::take(&mut self.gathered);
+        let repeats = self.repeats(reader, &gathered);
+        Ok(Facts {
+            lines: Some(self.lines),
+            on_sale,
+            baseline_on_sale,
+            null_discounts,
+            repeated_products: self.ledger.products.repeated,
+            logged_redemptions,
+            oddities: Some(gathered.finish(self.lacking.zero_costs, repeats)),
+        })
+    }
+
+    fn repeats(&self, reader: &Reader<'_>, gathered: &Gathered) -> Repeats {
+        let products = &reader.matcher.products;
+        let place = |line: &Sampled| (line.chunk as usize, line.row as usize);
+        let day = |(chunk, row): (usize, usize)| reader.chunks[chunk].days[row];
+        let order = |line: &Sampled| (line.customer, day(place(line)), products.key(line.chunk as usize, line.row as usize));
+        let Found { looked_at, repeated, least } = Found::among(&gathered.sample, Customers::new(self.lines.used), order);
+        let example = least.map(|line| {
+            let (chunk, row) = place(&line);
+            RepeatedLine { customer: line.customer, day: Day::from_epoch(day((chunk, row))), product: products.text(chunk, row) }
+        });
+        Repeats { looked_at, repeated, example }
     }
 
     /// A second pass over the baseline, weighting each line by its product's share of promotion days on sale.

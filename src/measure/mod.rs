@@ -1,7 +1,10 @@
 //! The one place that knows the order of the rooms: plan, cells, estimate, effects, money, checks.
 
 mod amounts;
+mod design;
 mod meeting;
+mod names;
+mod oddities;
 mod plan;
 mod products;
 mod result;
@@ -9,16 +12,18 @@ mod warnings;
 
 pub use plan::Plan;
 pub use result::{
-    AbsentMeasure, ArmCell, ArmCount, Arms, Covariates, Descriptive, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer, GoalResult, Measurement,
-    Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
+    AbsentMeasure, ArmCell, ArmCount, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer, GoalResult,
+    Measurement, Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
 };
 
 use rayon::prelude::*;
 
+use design::{covariates, named};
+
 use crate::cells::{CellSource, CellTable, Role};
 use crate::effects::{ArmSums, Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
-use crate::error::{Error, ErrorKind, Fault, Input, Problem, Result};
-use crate::estimate::{ArmForm, Contrast, Design, Df, Estimator, Fit, Level, estimator};
+use crate::error::{Error, Fault, Input, Problem, Result, known_names, short};
+use crate::estimate::{ArmForm, Contrast, Df, Estimator, Fit, Level, estimator};
 use crate::known::{Known, Reason};
 use crate::profit::{Books, Redemptions, bridge, burned_budget, ratios};
 use crate::study::{Alternative, Arm, EstimatorName, Goal, GoalSubject, GoalThreshold, Period, Study};
@@ -34,9 +39,10 @@ impl Study {
     /// Where the inputs cannot be measured: every problem found, or the estimator's [`Undefined`](crate::estimate::Undefined) for this design.
     /// A study that fails its checks is not an error: it is measured, and its conclusion is `refused`.
     pub fn measure(&self, source: &(impl CellSource + ?Sized)) -> Result<Measurement> {
-        let plan = self.plan(&source.catalogue())?;
+        let mut plan = self.plan(&source.catalogue())?;
         let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
-        meeting::check(&table, &plan.partition, &self.assignment)?;
+        plan.warnings.extend(meeting::check(self, source, &plan, &table)?);
+        oddities::check(&table, &self.promotion)?;
         Job::new(self, &plan, &table)?.measure()
     }
 }
@@ -73,7 +79,7 @@ impl<'a> Job<'a> {
         let (covariate_names, columns) = covariates(study, plan, table)?;
         let columns: Vec<&[f64]> = if estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };
         let covariate_names = if estimator.adjusts() { covariate_names } else { Vec::new() };
-        let fit = estimator.fit(&Design::new(&study.assignment.arm).with_covariates(&columns)).map_err(|u| named(u, &covariate_names, study))?;
+        let fit = estimator.fit(&study.design(&columns)).map_err(|u| named(u, &covariate_names, study))?;
         let grid = Grid::new(table, &plan.windows, estimator.differences());
         let contrast = fit.contrast(&grid.outcomes())?;
         let markdown = study.promotion.markdown.is_some();
@@ -107,7 +113,8 @@ impl<'a> Job<'a> {
             schema: 1,
             promotion: study.promotion.id.clone(),
             estimator: study.options.estimator,
-            estimand: self.estimator.estimand(),
+            estimand: design::estimand(study, self.estimator.as_ref()),
+            design: design::facts(study, &self.fit),
             confidence: study.options.confidence,
             alternative: study.options.alternative,
             randomised: study.promotion.randomised,
@@ -271,7 +278,10 @@ impl<'a> Job<'a> {
             control_mean: Known::Value(raw.control.mean),
             per_customer: Known::Value(estimate.value),
             std_error: Known::Value(estimate.std_error),
-            df: estimate.df.map(crate::estimate::Df::value),
+            df: match estimate.df {
+                Known::Value(Df::Normal) => Known::Missing(Reason::Normal),
+                df => df.map(Df::value),
+            },
             p_value: estimate.p_value,
             ci_low,
             ci_high,
@@ -343,14 +353,14 @@ impl<'a> Job<'a> {
     /// A goal against the one-sided limits at (1 + confidence) / 2.
     fn goal(&self, goal: &Goal, books: &Books<'_>) -> Result<GoalResult> {
         let (Some(subject), Some(threshold)) = (goal.subject(), goal.threshold()) else {
-            return Err(unknown_goal(goal, "the goal has no subject or no threshold", &[]));
+            return Err(unknown_goal(goal, "has no subject or no threshold", "", &[]));
         };
         let n = books.target_customers;
         let decision = match subject {
             GoalSubject::Row(row) => {
                 let form = books
                     .row(row)
-                    .ok_or_else(|| unknown_goal(goal, "no row of the bridge has this name", &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
+                    .ok_or_else(|| unknown_goal(goal, "names no row of the bridge", row, &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
                 let (scale, limit) = match threshold {
                     GoalThreshold::PerCustomer(x) => (1.0 / n, x),
                     GoalThreshold::Total(x) | GoalThreshold::Relative(x) => (1.0, x),
@@ -404,12 +414,24 @@ impl<'a> Job<'a> {
         (answer, found.p_value)
     }
 
+    /// A measure that a goal names and that is not there: mistyped, or one that these inputs do not give.
+    fn unknown_measure(&self, goal: &Goal, measure: &str) -> Error {
+        let known: Vec<&str> = self.plan.measures.iter().map(|m| m.name.as_str()).collect();
+        match self.plan.absent.iter().find(|absent| absent.measure == measure) {
+            Some(absent) => {
+                let text = format!("the goal \"{}\" names a measure that cannot be made: {}", short(&goal.name), absent.reason.text());
+                let problem = Problem::new(Input::Promotion, Fault::Contradiction, text).column("goals").value(measure);
+                problem.remedy(format!("Bring what it needs, or choose one of {}", known.join(", "))).into()
+            }
+            None => unknown_goal(goal, "names no known measure", measure, &known),
+        }
+    }
+
     fn effect_goal(&self, goal: &Goal, effect: &str, measure: &str, threshold: GoalThreshold, n: f64) -> Result<Known<Decision>> {
-        let measures: Vec<&str> = self.plan.measures.iter().map(|m| m.name.as_str()).collect();
-        let known = self.plan.measures.iter().find(|m| m.name == measure).ok_or_else(|| unknown_goal(goal, "no measure has this name", &measures))?;
+        let known = self.plan.measures.iter().find(|m| m.name == measure).ok_or_else(|| self.unknown_measure(goal, measure))?;
         let forms = self.forms(known);
         let names: Vec<&str> = forms.iter().map(|(name, _)| name.as_str()).collect();
-        let form = forms.iter().find(|(name, _)| name == effect).ok_or_else(|| unknown_goal(goal, "no effect has this name", &names))?;
+        let form = forms.iter().find(|(name, _)| name == effect).ok_or_else(|| unknown_goal(goal, "names no known effect", effect, &names))?;
         let coefficients = match &form.1 {
             Known::Value(coefficients) => coefficients,
             Known::Missing(reason) => return Ok(Known::Missing(*reason)),
@@ -458,51 +480,13 @@ fn absent_effect(measure: &str, effect: String, reason: Reason) -> EffectEstimat
     }
 }
 
-/// The covariates of a study: baselines of its measures per role, then attributes.
-fn covariates(study: &Study, plan: &Plan, table: &CellTable) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
-    let (mut names, mut columns) = (Vec::new(), Vec::new());
-    for name in &study.options.covariates {
-        let Some(measure) = plan.measures.iter().find(|m| m.name == *name && m.kind != MeasureKind::Baskets) else {
-            let known: Vec<&str> = plan.measures.iter().map(|m| m.name.as_str()).filter(|n| *n != "baskets").collect();
-            let hint = crate::error::nearest(name, known.iter().copied()).map(|n| format!("Did you mean {n}? ")).unwrap_or_default();
-            let problem = Problem::new(Input::Promotion, Fault::UnknownName, "no such measure to take the baseline of").column("estimation.covariates");
-            return Err(problem.value(name).remedy(format!("{hint}Known are {}", known.join(", "))).into());
-        };
-        if plan.windows.days(Period::Baseline) > 0 {
-            for role in Role::ALL {
-                names.push(format!("{role}.baseline.{name}"));
-                columns.push(measure_by_customer(table, measure, |a| a.class.role == role && a.period == Period::Baseline));
-            }
-        }
-    }
-    for name in &study.options.customer_covariates {
-        let values = study.assignment.attribute(name).ok_or_else(|| missing_attribute(name, "estimation.customer_covariates"))?;
-        names.push(name.clone());
-        columns.push(values.to_vec());
-    }
-    Ok((names, columns))
-}
-
 fn missing_attribute(name: &str, key: &str) -> Error {
     let problem = Problem::new(Input::Assignment, Fault::MissingColumn, format!("{key} names an attribute that the assignment does not have")).column(name);
     problem.remedy("Bring the numeric column in the assignments or customers").into()
 }
 
-fn unknown_goal(goal: &Goal, text: &str, known: &[&str]) -> Error {
-    let problem = Problem::new(Input::Promotion, Fault::UnknownName, text).column("goals").value(&goal.name);
-    problem.remedy(format!("Known are {}", known.join(", "))).into()
-}
-
-/// An estimator's answer that there is none, with the names of covariates and customers.
-fn named(undefined: crate::estimate::Undefined, names: &[String], study: &Study) -> Error {
-    use crate::estimate::Undefined;
-    let text = match &undefined {
-        Undefined::Collinear { arm, covariate } => {
-            format!("the covariate {} is collinear with the others within the {arm} arm", names.get(*covariate).map_or("", String::as_str))
-        }
-        Undefined::LeverageOne { arm, row } => format!("customer {} alone fixes a slope in the {arm} arm", study.assignment.customers.text(*row)),
-        _ => return ErrorKind::Estimate(undefined).into(),
-    };
-    let problem = Problem::new(Input::Design, Fault::Contradiction, text).column("estimation.covariates");
-    problem.remedy("Leave the covariate out, or use the estimator unadjusted").into()
+/// A goal that speaks of something that is not there: `name` is what it says, `known` what it may say.
+fn unknown_goal(goal: &Goal, text: &str, name: &str, known: &[&str]) -> Error {
+    let problem = Problem::new(Input::Promotion, Fault::UnknownName, format!("the goal \"{}\" {text}", short(&goal.name))).column("goals").value(name);
+    problem.remedy(known_names(name, known)).into()
 }

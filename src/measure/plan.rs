@@ -3,6 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::amounts::Amounts;
+use super::names;
 use super::products::Products;
 use crate::cells::{AmountSpec, Catalogue, LoggedRedemption, MarkdownRule, OfferRule, Partition, SaleDays, Span};
 use crate::effects::Measure;
@@ -49,7 +50,8 @@ impl Study {
         problems.finish()?;
         match (partition, amounts) {
             (Some(partition), Some(amounts)) => {
-                let warnings = amounts.warnings.into_iter().chain(self.foreign_redemptions(&partition)).collect();
+                let names = names::warnings(&self.promotion, catalogue, &partition)?;
+                let warnings = amounts.warnings.into_iter().chain(self.foreign_redemptions(&partition)).chain(names).collect();
                 Ok(Plan { windows, partition, amounts: amounts.specs, measures: amounts.measures, absent: amounts.absent, warnings })
             }
             _ => Err(crate::error::ErrorKind::Frame("nothing was planned".into()).into()),

@@ -32,6 +32,8 @@ pub struct Measurement {
     pub randomised: bool,
     /// The currency of money.
     pub currency: Option<String>,
+    /// Strata, clusters, and how evenly the controls are weighted.
+    pub design: DesignFacts,
     /// Covariates used and dropped.
     pub covariates: Covariates,
     /// The windows as covered.
@@ -95,6 +97,21 @@ impl<T: Serialize> Serialize for Named<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
+}
+
+/// The design of the study and the spread of its weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct DesignFacts {
+    /// How many strata the effect is made in; `None`: one for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strata: Option<usize>,
+    /// How many clusters the intervals are made of; `None`: every customer by himself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<usize>,
+    /// Kish's effective number of controls, `(sum w)^2 / sum w^2`.
+    pub control_effective_size: f64,
+    /// The largest share of the controls' weight that one of them carries.
+    pub control_largest_share: f64,
 }
 
 /// Covariates used and dropped, by name.

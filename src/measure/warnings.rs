@@ -1,6 +1,7 @@
 //! What a reader should know besides: hazards of the input, of the statistics, and of checks that warn.
 
 use super::Job;
+use crate::estimate::ClusterRule;
 use crate::profit::Profit;
 use crate::study::{Arm, CovarianceRule, EstimatorName, OfferLines, Period};
 use crate::validity::{CheckResult, Hazard, Status, Warning};
@@ -69,6 +70,7 @@ fn of_input(job: &Job<'_>) -> Vec<Warning> {
             warnings.push(Warning::new(Hazard::WithoutCost, text));
         }
     }
+    warnings.extend(super::oddities::warnings(job));
     warnings.extend(job.plan.warnings.iter().cloned());
     warnings.extend(log_quantities(job));
     warnings.extend(log_without_lines(job));
@@ -124,6 +126,17 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
         warnings.push(Warning::new(Hazard::FewCustomersPerCovariate, text));
     }
     let options = &job.study.options;
+    if let Some(clusters) = job.fit.cluster_count() {
+        // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50.
+        let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
+        let enough = if adjusted { 20 } else { 50 };
+        if clusters < enough {
+            let rule = if adjusted { "CR2" } else { "this covariance" };
+            let text =
+                format!("the intervals rest on {clusters} clusters; with {rule} they can be trusted from about {enough} on. Assign smaller units next time");
+            warnings.push(Warning::new(Hazard::FewClusters, text));
+        }
+    }
     if options.estimator == EstimatorName::Cuped && options.covariance == CovarianceRule::Default && !job.study.promotion.randomised {
         let text = "cuped with its own covariance takes the slope as known, which needs a target that was drawn; use covariance = \"HC2\" or regression_att";
         warnings.push(Warning::new(Hazard::CupedNeedsRandomisation, text));

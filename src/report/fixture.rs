@@ -4,8 +4,8 @@ use crate::cells::LineCounts;
 use crate::estimate::{Estimand, Interval};
 use crate::known::{Known, Reason};
 use crate::measure::{
-    AbsentMeasure, ArmCount, Arms, Covariates, Descriptive, EffectEstimate, GoalAnswer, GoalResult, Measurement, Naive, NaiveReading, Named, RelativeUplift,
-    WindowSpans,
+    AbsentMeasure, ArmCount, Arms, Covariates, Descriptive, DesignFacts, EffectEstimate, GoalAnswer, GoalResult, Measurement, Naive, NaiveReading, Named,
+    RelativeUplift, WindowSpans,
 };
 use crate::profit::{BurnedBounds, BurnedBudget, BurnedState, MoneyRow, Profit, RatioEstimate, SupplierBridge};
 use crate::study::{Alternative, Cut, Day, DaySpan, EstimatorName, GoalThreshold, Period};
@@ -85,6 +85,7 @@ pub(super) fn sound() -> Measurement {
         promotion: "senior-meat-10".to_owned(),
         estimator: EstimatorName::RegressionAtt,
         estimand: Estimand::AverageOverTarget,
+        design: DesignFacts { control_effective_size: 1393.0, control_largest_share: 0.001, ..DesignFacts::default() },
         confidence: 0.95,
         alternative: Alternative::TwoSided,
         randomised: true,

@@ -9,14 +9,14 @@ use crate::profit::BurnedState;
 
 /// On which side of zero an interval lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Above,
     Below,
     Either,
 }
 
 impl Side {
-    fn of(interval: &Interval) -> Self {
+    pub(super) fn of(interval: &Interval) -> Self {
         match *interval {
             Interval::Bounded { low, .. } | Interval::AtLeast { low } if low > 0.0 => Self::Above,
             Interval::Bounded { high, .. } | Interval::AtMost { high } if high < 0.0 => Self::Below,
@@ -85,12 +85,12 @@ fn format(interval: &Interval, value: f64) -> Format {
     Format::money([value, interval.low().unwrap_or(0.0), interval.high().unwrap_or(0.0)])
 }
 
-fn money_range(interval: &Interval, value: f64, currency: &str) -> String {
+pub(super) fn money_range(interval: &Interval, value: f64, currency: &str) -> String {
     format(interval, value).range(interval, currency)
 }
 
 /// A number shown as `value` and its interval are.
-fn like(interval: &Interval, value: f64, number: f64, currency: &str) -> String {
+pub(super) fn like(interval: &Interval, value: f64, number: f64, currency: &str) -> String {
     join(&format(interval, value).show(number), currency)
 }
 
@@ -150,7 +150,7 @@ fn even(measurement: &Measurement, unclear: &str) -> String {
 }
 
 /// The interval of the value with the other sign.
-fn negative(interval: Interval) -> Interval {
+pub(super) fn negative(interval: Interval) -> Interval {
     match interval {
         Interval::Bounded { low, high } => Interval::Bounded { low: -high, high: -low },
         Interval::AtLeast { low } => Interval::AtMost { high: -low },

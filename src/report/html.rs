@@ -87,6 +87,7 @@ fn page(measurement: &Measurement) -> Markup {
                     (checks_section(measurement, &page))
                     section.naive { h2 { "Naive readings" } (table(&page.naive, true)) }
                     (warnings_section(&page))
+                    section { p { b { (page.closing) } } }
                 }
                 footer { @for line in &page.footer { p { (line) } } }
             }
@@ -114,6 +115,7 @@ fn verdict(verdict: &Verdict, conclusion: &Conclusion) -> Markup {
     html! {
         section class={ "verdict " (tone) } aria-label="Verdict" {
             h2 { (verdict.line) }
+            @for caveat in &verdict.caveats { p { b { (caveat) } } }
             p { (verdict.text) }
             @if !verdict.reasons.is_empty() {
                 ul {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "report")]
 mod charts;
+mod closing;
 mod effects;
 mod frame;
 mod headline;

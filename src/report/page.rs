@@ -4,7 +4,7 @@ use super::number::count;
 use super::table::Table;
 use super::verdict::{Verdict, verdict};
 use super::words::{Voice, estimator};
-use super::{effects, headline, money, trust};
+use super::{closing, effects, headline, money, trust};
 use crate::measure::Measurement;
 use crate::study::DaySpan;
 
@@ -39,6 +39,8 @@ pub(super) struct Page {
     pub(super) warnings: Vec<String>,
     /// Counts and absences.
     pub(super) footer: Vec<String>,
+    /// What to conclude, in everyday words.
+    pub(super) closing: String,
 }
 
 /// A fact about the study.
@@ -69,6 +71,7 @@ impl Page {
             naive: trust::naive(measurement),
             warnings: trust::warnings(measurement),
             footer: trust::footer(measurement),
+            closing: closing::closing(measurement),
         }
     }
 

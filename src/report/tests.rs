@@ -5,6 +5,7 @@ use crate::estimate::Interval;
 use crate::known::{Known, Reason};
 use crate::measure::Measurement;
 use crate::profit::BurnedState;
+use crate::study::{Cut, Period};
 use crate::validity::{Conclusion, Status};
 
 /// The text in one line, so that sentences may break anywhere.
@@ -44,8 +45,20 @@ fn a_sound_study_gives_the_verdict_first_and_then_the_answer() {
             "Of the discount, between 512.50 and 818.75 EUR went to units that would have been bought anyway (burned budget).",
         ],
     );
-    let order =
-        ["Verdict:", "It sold more", "direct", "Money of the retailer", "Ratios", "Burned budget:", "Goals", "Checks", "naive reading", "Warnings", "Lines:"];
+    let order = [
+        "Verdict:",
+        "It sold more",
+        "direct",
+        "Money of the retailer",
+        "Ratios",
+        "Burned budget:",
+        "Goals",
+        "Checks",
+        "naive reading",
+        "Warnings",
+        "Lines:",
+        "In plain words:",
+    ];
     let at: Vec<usize> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(at.is_sorted(), "{at:?}");
     lacks(&text, &NEVER);
@@ -231,6 +244,83 @@ fn redemptions_that_meet_no_line_are_not_nobody() {
     let text = flat(&study);
     lacks(&text, &["Nobody redeemed", "went to units that would have been bought anyway"]);
     holds(&text, &["redemptions are counted, and charged where they cost, but no unit lies on the lines that they should mark"]);
+}
+
+/// Text and page, where there is one.
+fn both(measurement: &Measurement) -> [String; 2] {
+    [flat(measurement), every_html(measurement)]
+}
+
+#[test]
+fn the_last_words_are_plain() {
+    let mut study = sound();
+    let says = |study: &Measurement, words: &str| {
+        for text in both(study) {
+            holds(&text, &[&format!("In plain words: {words}")]);
+        }
+        assert!(flat(study).ends_with(words), "{}", flat(study));
+    };
+    let earned = ", and after all costs it earned about 2,114.60 EUR (between 148.72 and 4,080.48 EUR).";
+    says(&study, &format!("the promotion sold about 10.95 EUR more per target customer (between 2.48 and 19.41 EUR){earned}"));
+    let net = study.profit.retailer.last_mut().unwrap();
+    (net.estimate, net.ci_low, net.ci_high) = (Known::Value(-900.0), Known::Value(-1_500.0), Known::Value(-300.0));
+    let sold = "the promotion sold about 10.95 EUR more per target customer (between 2.48 and 19.41 EUR)";
+    says(&study, &format!("{sold}, and after all costs it lost about 900.00 EUR (between 300.00 and 1,500.00 EUR)."));
+    study.profit.retailer.last_mut().unwrap().ci_high = Known::Value(20.0);
+    says(&study, &format!("{sold}; whether it earned or lost money after all costs cannot be told (between -1,500.00 and 20.00 EUR)."));
+    study.profit.retailer.last_mut().unwrap().estimate = Known::Missing(Reason::NoCost);
+    says(&study, &format!("{sold}; what it earned or lost is not known."));
+    let total = study.effects.iter_mut().find(|e| e.measure == "net_sales" && e.effect == "total").unwrap();
+    total.ci_low = Known::Value(-1.0);
+    let unclear =
+        "whether the promotion sold more or less cannot be told (per target customer between -1.00 and 19.41 EUR); what it earned or lost is not known.";
+    says(&study, unclear);
+    study.randomised = false;
+    study.conclusion = Conclusion::Observational;
+    says(&study, &format!("the customers were chosen, so only if nothing else sets the two groups apart: {unclear}"));
+    study.randomised = true;
+    study.conclusion = Conclusion::Inconclusive { reasons: vec!["meat +10 %".to_owned()] };
+    says(&study, &format!("it cannot be told whether the goal was reached; {unclear}"));
+}
+
+#[test]
+fn the_last_words_of_a_refused_study_say_what_not_to_do() {
+    let mut study = refused();
+    let told = "In plain words: do not use these numbers to judge the promotion: the same comparison finds a difference already before it; whether the two \
+        groups would have bought alike anyway could not be tested; the check";
+    let text = flat(&study);
+    holds(&text, &[told]);
+    let last = &text[text.find("In plain words").unwrap()..];
+    lacks(last, &["earned", "lost", "sold", "EUR"]);
+    study.checks.iter_mut().find(|c| c.check == "placebo").unwrap().p_value = Known::Value(0.4);
+    holds(&flat(&study), &["judge the promotion: whether the two groups differed already before it is too uncertain;"]);
+}
+
+#[test]
+fn the_verdict_says_which_days_are_in_the_data() {
+    let mut study = sound();
+    for text in both(&study) {
+        lacks(&text, &["days of the promotion are in the data", "No day before"]);
+    }
+    study.windows.cut.push(Cut { window: Period::Promotion, asked_days: 15, days: 5 });
+    study.windows.baseline = None;
+    study.windows.cut.push(Cut { window: Period::Baseline, asked_days: 56, days: 0 });
+    let none = "No day before the promotion is in the data: nothing that the groups bought before could be adjusted for or checked.";
+    for text in both(&study) {
+        holds(&text, &["Only 5 of the 15 days of the promotion are in the data; this is the effect of those days.", none]);
+        let [verdict, part, day, sales] = ["EXPERIMENT.", "Only 5 of", "No day before", "It sold more"].map(|words| text.find(words).unwrap());
+        assert!(verdict < part && part < day && day < sales, "{text}");
+    }
+    study.windows.cut = vec![Cut { window: Period::Promotion, asked_days: 15, days: 1 }];
+    study.windows.anticipation = study.windows.promotion;
+    for text in both(&study) {
+        holds(
+            &text,
+            &["Only 1 of the 15 days of the promotion is in the data; this is the effect of that day.", "No day before the announcement was asked for:"],
+        );
+    }
+    study.conclusion = Conclusion::Refused { reasons: vec!["placebo".to_owned()] };
+    holds(&flat(&study), &["is in the data; the figures are of that day."]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ const SHORT: usize = 13;
 const GAP: usize = 2;
 
 impl fmt::Display for Measurement {
-    /// The report: the verdict first, then the answer in sentences, effects, money, goals, checks.
+    /// The report: the verdict first, then the answer in sentences, effects, money, goals, checks, and last what to conclude in plain words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let page = Page::of(self);
         opening(f, &page)?;
@@ -49,6 +49,9 @@ fn opening(f: &mut fmt::Formatter<'_>, page: &Page) -> fmt::Result {
 
 fn verdict(f: &mut fmt::Formatter<'_>, verdict: &Verdict) -> fmt::Result {
     paragraph(f, "Verdict: ", &verdict.line)?;
+    for caveat in &verdict.caveats {
+        paragraph(f, "", caveat)?;
+    }
     paragraph(f, "", &verdict.text)?;
     for reason in &verdict.reasons {
         paragraph(f, "  * ", &reason.problem)?;
@@ -71,7 +74,8 @@ fn closing(f: &mut fmt::Formatter<'_>, page: &Page) -> fmt::Result {
     for line in &page.footer {
         paragraph(f, "", line)?;
     }
-    Ok(())
+    writeln!(f)?;
+    paragraph(f, "", &page.closing)
 }
 
 fn heading(f: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {

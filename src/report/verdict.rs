@@ -1,15 +1,18 @@
 //! The conclusion in plain words: what may be believed, why not, and what to do.
 
+use super::number::count;
 use super::words::Voice;
 use crate::measure::Measurement;
-use crate::study::EstimatorName;
-use crate::validity::{Conclusion, Status};
+use crate::study::{EstimatorName, Period};
+use crate::validity::{CheckResult, Conclusion, Status};
 
 /// The verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Verdict {
     /// It, in one line.
     pub(super) line: String,
+    /// What the days in the data leave of it.
+    pub(super) caveats: Vec<String>,
     /// What follows from it.
     pub(super) text: String,
     /// Why, where it needs reasons.
@@ -52,23 +55,47 @@ fn chosen(measurement: &Measurement) -> String {
     )
 }
 
+/// What the days in the data leave of the promotion and of the time before it.
+fn caveats(measurement: &Measurement) -> Vec<String> {
+    let windows = &measurement.windows;
+    let cut = |period: Period| windows.cut.iter().find(|cut| cut.window == period);
+    let mut caveats = Vec::new();
+    if let Some(cut) = cut(Period::Promotion) {
+        let (days, asked) = (count(u64::from(cut.days)), count(u64::from(cut.asked_days)));
+        let (verb, those) = if cut.days == 1 { ("is", "that day") } else { ("are", "those days") };
+        let what = Voice::of(measurement).choose("this is the effect of", "the figures are of");
+        caveats.push(format!("Only {days} of the {asked} days of the promotion {verb} in the data; {what} {those}."));
+    }
+    if windows.baseline.is_none() {
+        let event = if windows.anticipation.is_some() { "announcement" } else { "promotion" };
+        let missing = if cut(Period::Baseline).is_some() { "is in the data" } else { "was asked for" };
+        caveats.push(format!("No day before the {event} {missing}: nothing that the groups bought before could be adjusted for or checked."));
+    }
+    caveats
+}
+
 /// The verdict of a measurement.
 pub(super) fn verdict(measurement: &Measurement) -> Verdict {
+    let caveats = caveats(measurement);
     match &measurement.conclusion {
         Conclusion::Experiment => Verdict {
+            caveats,
             line: "EXPERIMENT. The figures below are estimates of what the promotion caused.".to_owned(),
             text: format!("The target group was drawn at random, and {}. What chance leaves open is in the intervals.", objections(measurement)),
             reasons: Vec::new(),
         },
         Conclusion::Observational => {
-            Verdict { line: "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned(), text: chosen(measurement), reasons: Vec::new() }
+            let line = "OBSERVATIONAL. The figures below are a fair comparison, not a proof.".to_owned();
+            Verdict { line, caveats, text: chosen(measurement), reasons: Vec::new() }
         }
         Conclusion::Inconclusive { reasons } => Verdict {
+            caveats,
             line: "INCONCLUSIVE. The data cannot say whether the goal was met.".to_owned(),
             text: inconclusive(measurement),
             reasons: reasons.iter().map(|goal| undecided(goal)).collect(),
         },
         Conclusion::Refused { reasons } => Verdict {
+            caveats,
             line: "REFUSED. The figures below must not be read as effects of the promotion.".to_owned(),
             text: "They are arithmetic, not effects: differences between the two groups, some or all of which would be there without the promotion. \
                 They are shown so that the comparison can be mended."
@@ -95,10 +122,35 @@ fn undecided(goal: &str) -> Objection {
     }
 }
 
+/// The check of this name, where it fails.
+fn failed<'a>(measurement: &'a Measurement, name: &str) -> Option<&'a CheckResult> {
+    measurement.checks.iter().find(|c| c.check == name && c.status == Status::Fail)
+}
+
+/// Whether the placebo finds nothing and is too wide to say so.
+fn placebo_is_wide(measurement: &Measurement) -> bool {
+    failed(measurement, "placebo").and_then(|c| c.p_value.value()).is_some_and(|p| p >= 0.05)
+}
+
+/// A reason to refuse in half a sentence.
+pub(super) fn refusal_in_short(measurement: &Measurement, reason: &str) -> String {
+    let text = match reason {
+        "placebo" if placebo_is_wide(measurement) => "whether the two groups differed already before it is too uncertain",
+        "placebo" => "the same comparison finds a difference already before it",
+        "nothing_bought" => "no customer of the two groups bought anything",
+        "no_placebo" => "whether the two groups would have bought alike anyway could not be tested",
+        "sample_ratio" => "the two groups are not of the sizes that were drawn",
+        "baseline_balance" => "the two groups bought differently already before it",
+        "control_leak" => "the control group used the offer too",
+        "other_promotions" => "other promotions reached the two groups unequally",
+        other => return format!("the check \"{}\" failed", super::words::check(other, Voice::Differences)),
+    };
+    text.to_owned()
+}
+
 fn objection(measurement: &Measurement, reason: &str) -> Objection {
-    let failed = measurement.checks.iter().find(|c| c.check == reason && c.status == Status::Fail);
-    // A placebo that finds nothing, and is too wide to say so.
-    let wide = reason == "placebo" && failed.and_then(|c| c.p_value.value()).is_some_and(|p| p >= 0.05);
+    let failed = failed(measurement, reason);
+    let wide = reason == "placebo" && placebo_is_wide(measurement);
     let (problem, remedy) = refusal(if wide { "placebo_width" } else { reason }, measurement.randomised);
     let found = failed.map(|c| Voice::Differences.sentence(&c.text)).filter(|text| !text.is_empty());
     Objection { problem, found, remedy: remedy.to_owned() }

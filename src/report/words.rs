@@ -185,6 +185,7 @@ pub(super) const fn estimator(name: EstimatorName) -> &'static str {
         EstimatorName::Regression => "target against control, both adjusted by regression to what all customers bought before",
         EstimatorName::Cuped => "target against control, both adjusted by one common slope on what customers bought before (CUPED)",
         EstimatorName::DifferenceInDifferences => "change since the baseline, target against control (difference in differences)",
+        EstimatorName::EntropyBalancing => "target against control, the control weighted until it bought before what the target bought (entropy balancing)",
     }
 }
 
@@ -193,6 +194,6 @@ pub(super) const fn customer(estimand: Estimand) -> &'static str {
     match estimand {
         Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel => "target customer",
         Estimand::AverageOverAssigned => "assigned customer",
-        Estimand::AverageOverPopulation => "customer",
+        Estimand::AverageOverPopulation | Estimand::AverageAsWeighted => "customer",
     }
 }

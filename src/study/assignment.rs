@@ -94,6 +94,11 @@ impl Assignment {
         self.arm.iter().filter(|a| **a == arm).count()
     }
 
+    /// Whether every customer was drawn by himself, out of all: no strata, no clusters.
+    pub(crate) fn is_simple(&self) -> bool {
+        self.stratum.is_none() && self.cluster.is_none()
+    }
+
     /// A numeric attribute by its column's name.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&[f64]> {
@@ -141,10 +146,11 @@ impl Assignment {
                 problems.push(problem.first(row).value(values[row]).count(count).remedy("Fill it, or leave the column out"));
             }
         }
-        for (what, given) in [("stratum", self.stratum.is_some()), ("cluster", self.cluster.is_some())] {
-            if given {
-                let text = format!("estimates by {what} are not supported by this version");
-                problems.push(problem(Fault::Unsupported, &text).column(what).remedy(format!("Leave `{what}` out: the estimate is then not {what}ed")));
+        for (what, codes) in [("stratum", &self.stratum), ("cluster", &self.cluster)] {
+            let Some(codes) = codes else { continue };
+            if let Some(row) = codes.codes.iter().position(|code| codes.names.len() <= *code as usize) {
+                let problem = problem(Fault::OutOfRange, "a code has no name").column(what).first(row).value(codes.codes[row]);
+                problems.push(problem.remedy("Give a name for each code, counted from 0"));
             }
         }
         if self.arm.len() == n {

@@ -69,6 +69,35 @@ impl fmt::Display for Day {
     }
 }
 
+/// How to write a `text` that is no day. A date in another order is written out, in both ways where it can be read in two.
+pub(crate) fn how_to_write(text: &str) -> String {
+    let rule = "Write days as YYYY-MM-DD";
+    match readings(text).as_slice() {
+        [] => format!("{rule}, like 2017-05-08 for the 8th of May"),
+        [day] => format!("{rule}: {day}"),
+        [day_first, month_first, ..] => format!("{rule}: {day_first} if the day stands before the month, {month_first} if the month stands first"),
+    }
+}
+
+/// The days that a date in another order may be: day before month first.
+fn readings(text: &str) -> Vec<Day> {
+    let date = text.trim().split([' ', 'T']).next().unwrap_or_default();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = if digits(date) && date.len() == 8 { vec![&date[..4], &date[4..6], &date[6..]] } else { date.split(['/', '.', '-']).collect() };
+    let &[first, second, third] = parts.as_slice() else { return Vec::new() };
+    if !parts.iter().all(|part| digits(part) && part.len() <= 4) {
+        return Vec::new();
+    }
+    let day = |year: &str, month: &str, day: &str| Day::from_ymd(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    let mut found: Vec<Day> = match (first.len(), third.len()) {
+        (4, _) => day(first, second, third).into_iter().collect(),
+        (_, 4) => day(third, second, first).into_iter().chain(day(third, first, second)).collect(),
+        _ => Vec::new(),
+    };
+    found.dedup();
+    found
+}
+
 /// A text that is not a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a day; write YYYY-MM-DD")]
@@ -173,6 +202,19 @@ mod tests {
         assert_eq!(day.to_string(), "2017-05-08");
         assert_eq!(Day::from_ymd(1970, 1, 1), Some(Day::from_epoch(0)));
         assert!("2017-02-30".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn a_date_in_another_order_is_written_out() {
+        for text in ["31/05/2017", "05/31/2017", "31.05.2017", "2017/05/31", "20170531", "31-5-2017 00:00:00"] {
+            assert_eq!(how_to_write(text), "Write days as YYYY-MM-DD: 2017-05-31", "{text}");
+        }
+        let either = "Write days as YYYY-MM-DD: 2017-05-08 if the day stands before the month, 2017-08-05 if the month stands first";
+        assert_eq!(how_to_write("08/05/2017"), either);
+        assert_eq!(how_to_write("05/05/2017"), "Write days as YYYY-MM-DD: 2017-05-05");
+        for text in ["", "yesterday", "42863", "2017-13-01", "99/99/2017", "1/2/3/4", "é1/05/2017", "08/05/17", "99999999999999999999/1/1"] {
+            assert!(how_to_write(text).contains(", like 2017-05-08"), "{text}");
+        }
     }
 
     #[test]

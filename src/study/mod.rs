@@ -11,6 +11,7 @@ mod terms;
 mod windows;
 
 pub use assignment::{Arm, Assignment, Codes};
+pub(crate) use day::how_to_write;
 pub use day::{Day, DaySpan, NotADay};
 pub use goal::{Goal, GoalSubject, GoalThreshold};
 pub use ids::Ids;
@@ -61,7 +62,7 @@ impl Study {
         let mut problems = Problems::default();
         problems.take(self.promotion.validate())?;
         problems.take(self.assignment.validate())?;
-        problems.take(self.options.validate())?;
+        problems.take(self.options.validate(&self.assignment))?;
         problems.finish()
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Assignment;
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 
 /// The estimators by name; [`crate::estimate`] says what each computes.
@@ -23,11 +24,13 @@ pub enum EstimatorName {
     Cuped,
     /// Difference in means of outcome minus scaled baseline.
     DifferenceInDifferences,
+    /// Controls weighted so that their covariate means are the target's; average over the target.
+    EntropyBalancing,
 }
 
 impl EstimatorName {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::RegressionAtt, Self::Unadjusted, Self::Regression, Self::Cuped, Self::DifferenceInDifferences];
+    pub const ALL: [Self; 6] = [Self::RegressionAtt, Self::Unadjusted, Self::Regression, Self::Cuped, Self::DifferenceInDifferences, Self::EntropyBalancing];
 
     /// The name in files.
     #[must_use]
@@ -38,6 +41,7 @@ impl EstimatorName {
             Self::Regression => "regression",
             Self::Cuped => "cuped",
             Self::DifferenceInDifferences => "difference_in_differences",
+            Self::EntropyBalancing => "entropy_balancing",
         }
     }
 }
@@ -86,6 +90,8 @@ pub enum DfRule {
     Satterthwaite,
     /// N - 2(k + 1), as regression packages give.
     Residual,
+    /// Infinitely many: z in place of t, for large samples only.
+    Normal,
 }
 
 /// The rule for the covariance of the effects.
@@ -95,6 +101,12 @@ pub enum CovarianceRule {
     #[default]
     #[serde(rename = "default")]
     Default,
+    /// White's, without correction.
+    #[serde(rename = "HC0")]
+    Hc0,
+    /// HC0 times N/(N - K).
+    #[serde(rename = "HC1")]
+    Hc1,
     /// MacKinnon and White's HC2.
     #[serde(rename = "HC2")]
     Hc2,
@@ -130,7 +142,7 @@ pub enum Population {
 pub struct Options {
     /// The estimator.
     pub estimator: EstimatorName,
-    /// Confidence of the intervals, strictly between 0 and 1.
+    /// Confidence of the intervals, strictly between 0 and 1; above 0.5 when one-sided.
     pub confidence: f64,
     /// Which departures count.
     pub alternative: Alternative,
@@ -166,20 +178,36 @@ impl Default for Options {
 
 impl Options {
     /// Checks ranges and combinations.
-    pub(super) fn validate(&self) -> Result<()> {
+    pub(super) fn validate(&self, assignment: &Assignment) -> Result<()> {
         let mut problems = Problems::default();
         let at = |key: &str, fault, text: &str| Problem::new(Input::Promotion, fault, text).column(format!("estimation.{key}"));
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             let problem = at("confidence", Fault::OutOfRange, "a confidence must lie strictly between 0 and 1");
             problems.push(problem.value(self.confidence).remedy("Write 0.95 for 95 %"));
         }
-        if matches!(self.covariance, CovarianceRule::Cr0 | CovarianceRule::Cr1 | CovarianceRule::Cr2) {
-            let problem = at("covariance", Fault::Unsupported, "clustered covariance is not supported by this version");
-            problems.push(problem.value(format!("{:?}", self.covariance)).remedy("Use default, HC2 or HC3"));
+        if self.alternative != Alternative::TwoSided && self.confidence > 0.0 && self.confidence <= 0.5 {
+            let problem = at("confidence", Fault::OutOfRange, "a one-sided confidence must lie above 0.5: below it the bound lies beyond the estimate");
+            problems.push(problem.value(self.confidence).remedy("Write 0.95 for 95 %"));
         }
-        if self.covariance == CovarianceRule::Hc3 && matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::DifferenceInDifferences) {
-            let problem = at("covariance", Fault::Contradiction, "HC3 is for estimators with covariates");
+        let of_regression = matches!(self.covariance, CovarianceRule::Hc0 | CovarianceRule::Hc1 | CovarianceRule::Hc3);
+        if of_regression && matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::DifferenceInDifferences) {
+            let problem = at("covariance", Fault::Contradiction, "HC0, HC1 and HC3 are for estimators with covariates");
             problems.push(problem.value(self.estimator).remedy("Use default (Welch, which is HC2 here)"));
+        }
+        let clustered = matches!(self.covariance, CovarianceRule::Cr0 | CovarianceRule::Cr1 | CovarianceRule::Cr2);
+        if clustered != assignment.cluster.is_some() && self.covariance != CovarianceRule::Default {
+            let text = if clustered { "a clustered covariance needs clusters" } else { "with clusters the covariance must be clustered too" };
+            let problem = at("covariance", Fault::Contradiction, text).value(format!("{:?}", self.covariance).to_uppercase());
+            problems.push(problem.remedy("Use covariance = \"default\"; or give [assignment] cluster for CR0, CR1 and CR2, and leave it out for HC0 to HC3"));
+        }
+        let over_target = matches!(self.estimator, EstimatorName::RegressionAtt | EstimatorName::EntropyBalancing | EstimatorName::DifferenceInDifferences);
+        if self.covariance == CovarianceRule::Cr2 && assignment.cluster.is_some() && (over_target || assignment.stratum.is_some()) {
+            let problem = at("covariance", Fault::Unsupported, "CR2 is defined for unadjusted, regression and cuped without strata");
+            problems.push(problem.value("CR2").remedy("Use covariance = \"CR1\" or \"default\""));
+        }
+        if self.population == Population::Super && assignment.stratum.is_some() {
+            let problem = at("population", Fault::Unsupported, "population = \"super\" has no rule for strata");
+            problems.push(problem.value("super").remedy("Use population = \"assigned\", or leave [assignment] strata out"));
         }
         if self.population == Population::Super && self.estimator != EstimatorName::Regression {
             let problem = at("population", Fault::Contradiction, "population = \"super\" belongs to the estimator regression");

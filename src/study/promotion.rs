@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::terms::{Costs, Discount, Funding, FundingRate, Margin, Markdown, Money, Payer, Supplier};
 use super::{Day, DaySpan, Goal, Selection, Where};
-use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
+use crate::error::{Fault, Input, Problem, Problems, Result, listed, nearest, short};
 
 /// The days of the longest window, a century: a longer one is a slip.
 const LONGEST_WINDOW: u32 = 36_525;
@@ -434,6 +434,6 @@ fn at(key: &str, fault: Fault, text: &str) -> Problem {
 }
 
 fn unknown(key: &str, name: &str, known: &[&str]) -> Problem {
-    let hint = nearest(name, known.iter().copied()).map(|n| format!("Did you mean {n}? ")).unwrap_or_default();
-    at(key, Fault::UnknownName, "a name is not known").value(name).remedy(format!("{hint}Known are {}", known.join(", ")))
+    let hint = nearest(name, known.iter().copied()).map(|n| format!("Did you mean {}? ", short(n))).unwrap_or_default();
+    at(key, Fault::UnknownName, "a name is not known").value(name).remedy(format!("{hint}Known are {}", listed(known.iter().copied())))
 }

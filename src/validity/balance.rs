@@ -4,6 +4,7 @@ use super::checks::{Check, Evidence, result};
 use super::permutation::TwoGroups;
 use super::{CheckResult, Status};
 use crate::cells::Role;
+use crate::estimate::{Estimator, Outcome, Unadjusted, Wald};
 use crate::known::Reason;
 use crate::study::{Arm, Period};
 
@@ -30,11 +31,13 @@ impl Check for BaselineBalance {
         }
         let columns: Vec<Vec<f64>> = Role::ALL.iter().map(|role| evidence.net_sales(Some(*role), Period::Baseline)).collect();
         let arm = &evidence.study.assignment.arm;
+        let assignment = &evidence.study.assignment;
         let groups = TwoGroups::new(arm, &columns);
-        let Some(wald) = groups.wald() else {
+        let wald = if assignment.is_simple() { groups.wald() } else { within_design(evidence, &columns) };
+        let Some(wald) = wald else {
             return CheckResult::not_run(self.name(), Reason::ZeroVariance);
         };
-        let small = [Arm::Target, Arm::Control].into_iter().any(|a| evidence.study.assignment.count(a) < 200);
+        let small = assignment.is_simple() && [Arm::Target, Arm::Control].into_iter().any(|a| assignment.count(a) < 200);
         let p = if small { groups.permutation_p(wald.statistic, evidence.study.options.seed) } else { wald.p_value };
         let raw = largest(&columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
         let weighted = largest(&columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
@@ -60,6 +63,13 @@ impl Check for BaselineBalance {
         };
         result(self.name(), status, wald.statistic, Some(p), threshold, text)
     }
+}
+
+/// The joint test of the plain differences within strata, with the clusters' covariance.
+fn within_design(evidence: &Evidence<'_>, columns: &[Vec<f64>]) -> Option<Wald> {
+    let contrast = Unadjusted.fit(&evidence.study.design(&[])).ok()?.contrast(&columns.iter().map(|c| Outcome::new(c)).collect::<Vec<_>>()).ok()?;
+    let forms: Vec<_> = (0..columns.len()).map(|j| contrast.effect(&(0..columns.len()).map(|i| f64::from(u8::from(i == j))).collect::<Vec<f64>>())).collect();
+    contrast.wald(&forms).value()
 }
 
 fn largest(columns: &[Vec<f64>], difference: impl Fn(&[f64]) -> f64) -> f64 {

@@ -70,6 +70,28 @@ pub enum Hazard {
     NegativePrice,
     /// Lines have no unit cost; the margin rate was used.
     WithoutCost,
+    /// Discounts are negative on lines that are no returns.
+    NegativeDiscounts,
+    /// Lines have a unit cost of 0.
+    ZeroUnitCost,
+    /// All lines together cost more than they bring in.
+    NegativeMargin,
+    /// More than half of the lines have quantity 0.
+    ZeroQuantity,
+    /// A tenth of the lines or more repeat another one exactly.
+    RepeatedLines,
+    /// One line is more than a twentieth of all net sales.
+    HugeLine,
+    /// Days in the windows have no line of anybody, and are no weekdays on which the shop is shut.
+    EmptyDays,
+    /// Assigned customers or listed products are on lines only under another spelling of their id.
+    RespelledIds,
+    /// Most assigned customers of both arms have no line, while many lines are of others.
+    SilentCustomers,
+    /// Listed focal products or substitutes are neither in the product table nor on a line.
+    UnknownProducts,
+    /// Names that the promotion uses are written in other ways too in the product table.
+    RespelledNames,
     /// A supplier's margin per unit is known of some of its products only.
     WithoutSupplierMargin,
     /// Discount columns have empty values, taken as no discount.
@@ -78,6 +100,8 @@ pub enum Hazard {
     OfferDiscountOutsideFocal,
     /// Fewer than 25 customers a covariate in the smaller arm.
     FewCustomersPerCovariate,
+    /// Few clusters: their spread is hardly known.
+    FewClusters,
     /// CUPED with Welch's covariance on a target that was chosen.
     CupedNeedsRandomisation,
     /// A small and skewed control: intervals are lopsided.

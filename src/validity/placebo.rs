@@ -5,7 +5,7 @@ use super::permutation::TwoGroups;
 use super::{CheckResult, Status};
 use crate::cells::{Atom, Role};
 use crate::effects::measure_by_customer;
-use crate::estimate::{ArmForm, Contrast, Design, Known, Outcome, pooled_residuals};
+use crate::estimate::{ArmForm, Contrast, Known, Outcome, pooled_residuals};
 use crate::known::Reason;
 use crate::study::{Alternative, Arm, DaySpan, Period};
 
@@ -139,7 +139,7 @@ impl Halves {
     }
 
     fn contrast(&self, evidence: &Evidence<'_>) -> Option<Contrast> {
-        let fit = evidence.estimator.fit(&Design::new(&evidence.study.assignment.arm).with_covariates(&self.columns())).ok()?;
+        let fit = evidence.estimator.fit(&evidence.study.design(&self.columns())).ok()?;
         let outcomes: Vec<Outcome<'_>> = self.outcomes.iter().zip(&self.before).map(|(y, b)| Outcome::new(y).with_before(b, self.exposure)).collect();
         fit.contrast(&outcomes).ok()
     }
@@ -195,7 +195,8 @@ fn test(evidence: &Evidence<'_>, halves: &Halves, contrast: &Contrast) -> Known<
     };
     let assignment = &evidence.study.assignment;
     let small = assignment.count(Arm::Target).min(assignment.count(Arm::Control)) < SMALL;
-    if evidence.study.promotion.randomised && small {
+    // Labels drawn anew would have to stay within strata, and clusters whole: those keep the Wald test.
+    if evidence.study.promotion.randomised && small && evidence.study.assignment.is_simple() {
         let residuals = halves.residuals(evidence.estimator.differences());
         let groups = TwoGroups::new(&assignment.arm, &residuals);
         if let Some(wald) = groups.wald() {

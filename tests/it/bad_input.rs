@@ -8,7 +8,7 @@ use promolift::files::{Inputs, PromotionFile};
 use promolift::ledger::AssignmentColumns;
 use promolift::polars::prelude::*;
 use promolift::prelude::{Arm, Assignment, Columns, Day, EstimatorName, Known, Ledger, Measurement, Options, Promotion, Selection, Study};
-use promolift::study::{Discount, Funding, FundingKind, Ids, Margin, Markdown, Payer, Supplier, UserMeasure, Where};
+use promolift::study::{Alternative, Discount, Funding, FundingKind, Ids, Margin, Markdown, Payer, Supplier, UserMeasure, Where};
 use promolift::validity::Hazard;
 use promolift::{Error, Reason, Result};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
@@ -174,10 +174,11 @@ fn assert_says(error: &Error, input: Input, fault: Fault, place: Place<'_>, reme
     assert!(!problem.remedy.is_empty() && problem.remedy.contains(remedy), "{error}");
     assert!(error.has(fault));
     let shown = error.to_string();
+    let what = if [Input::Promotion, Input::Design].contains(&input) && fault != Fault::MissingColumn { "key" } else { "column" };
     let parts = [
         Some(input.to_string()),
-        place.column.map(|c| format!("column `{c}`")),
-        place.row.map(|r| format!("row {r}")),
+        place.column.map(|c| format!("{what} `{c}`")),
+        place.row.map(|r| format!("data row {r}")),
         place.value.map(|v| format!("\"{v}\"")),
         place.count.map(|c| if c == 1 { "(1 row)".to_owned() } else { format!("({c} rows)") }),
         Some(problem.remedy.clone()),
@@ -524,6 +525,13 @@ fn numbers_out_of_range_are_told() {
         let error = Shop::new().options(|o| o.confidence = confidence).error();
         assert_says(&error, Input::Promotion, Fault::OutOfRange, key("estimation.confidence", shown), "0.95 for 95 %");
     }
+    let one_sided = |confidence: f64, alternative: Alternative| Shop::new().options(|o| (o.confidence, o.alternative) = (confidence, alternative));
+    for alternative in [Alternative::Greater, Alternative::Less] {
+        let error = one_sided(0.5, alternative).error();
+        assert_says(&error, Input::Promotion, Fault::OutOfRange, key("estimation.confidence", "0.5"), "0.95 for 95 %");
+        one_sided(0.6, alternative).passes();
+    }
+    one_sided(0.4, Alternative::TwoSided).passes();
     let error = Shop::new().promotion(|p| p.money.vat_rate = Some(21.0)).error();
     assert_says(&error, Input::Promotion, Fault::OutOfRange, key("money.vat_rate", "21"), "0.21 for 21 %");
     let error = Shop::new().promotion(|p| p.costs.design = f64::INFINITY).error();

@@ -17,11 +17,11 @@ use crate::compare::{NUMBER, P_VALUE, at, element, entries, near, number, relati
 
 const PARTS: [&str; 5] = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over"];
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/complete_journey_small")
 }
 
-fn expected(file: &str) -> Value {
+pub(crate) fn expected(file: &str) -> Value {
     let text = fs::read_to_string(folder().join(file)).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["campaigns"]["8"].take()
 }
@@ -48,19 +48,19 @@ fn local() -> &'static (Study, Ledger) {
 }
 
 /// By the UTC day, with each discount column as a measure.
-fn utc() -> &'static (Study, Ledger) {
+pub(crate) fn utc() -> &'static (Study, Ledger) {
     static OPENED: OnceLock<(Study, Ledger)> = OnceLock::new();
     OPENED.get_or_init(|| opened("day", &["retail_disc", "coupon_disc", "coupon_match_disc"]))
 }
 
 /// The measurement as its reader gets it: JSON.
-fn measured((study, ledger): &(Study, Ledger), change: impl Fn(&mut Study)) -> Value {
+pub(crate) fn measured((study, ledger): &(Study, Ledger), change: impl Fn(&mut Study)) -> Value {
     let mut study = study.clone();
     change(&mut study);
     serde_json::to_value(study.measure(ledger).unwrap()).unwrap()
 }
 
-fn effect<'a>(json: &'a Value, measure: &str, effect: &str) -> &'a Value {
+pub(crate) fn effect<'a>(json: &'a Value, measure: &str, effect: &str) -> &'a Value {
     element(&json["effects"], &[("measure", measure), ("effect", effect)])
 }
 

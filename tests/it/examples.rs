@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 
 /// A folder of its own, removed at the end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let path = std::env::temp_dir().join(format!("promolift-examples-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
 
@@ -35,15 +35,15 @@ impl Drop for Folder {
 }
 
 /// What an example printed, and how it ended.
-struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
-    out: String,
-    err: String,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs an example; `cargo test` puts it beside the folder of this test.
 #[track_caller]
-fn run<S: AsRef<std::ffi::OsStr>>(example: &str, arguments: &[S]) -> Run {
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(example: &str, arguments: &[S]) -> Run {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("examples").join(example);
     assert!(program.exists(), "{} is not built; run `cargo build --examples`", program.display());
@@ -54,7 +54,7 @@ fn run<S: AsRef<std::ffi::OsStr>>(example: &str, arguments: &[S]) -> Run {
 
 impl Run {
     #[track_caller]
-    fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
         assert!(!self.out.contains("NaN"), "{}", self.out);
         self
@@ -62,7 +62,7 @@ impl Run {
 
     /// Failed with a message for a person, and nothing on standard output.
     #[track_caller]
-    fn failed(self, code: i32, words: &[&str]) {
+    pub(crate) fn failed(self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
         assert!(self.out.is_empty(), "{}", self.out);
         for word in words {
@@ -124,10 +124,38 @@ fn out_writes_one_file_and_leaves_no_half_one() {
 }
 
 #[test]
-fn out_that_cannot_be_written_is_told_and_leaves_nothing() {
+fn out_that_cannot_be_written_is_told_before_the_work_and_leaves_nothing() {
     let folder = Folder::new();
-    run("measure", &["--out", &folder.at("no/such/result.txt")]).failed(1, &["result.txt"]);
+    for option in ["--out", "--report"] {
+        run("measure", &[option, &folder.at("no/such/result.txt")]).failed(2, &[option, "result.txt", "is not there; create it"]);
+        run("measure", &[option, &folder.at("")]).failed(2, &[option, "this is a folder"]);
+        // Before the inputs are looked at.
+        let arguments = [campaign_8(), ["--customers", "no/such.csv", option, "no/such/result.txt"].map(str::to_owned).to_vec()].concat();
+        run("measure", &arguments).failed(2, &["create it"]);
+    }
     assert!(folder.names().is_empty());
+}
+
+#[test]
+fn no_output_overwrites_an_input_or_the_other_output() {
+    let folder = Folder::new();
+    let names = ["transactions.csv", "products.csv", "assignments.csv", "promotion.toml", "customers.csv"];
+    let options = ["--transactions", "--products", "--assignments", "--promotion", "--customers"];
+    names.iter().for_each(|name| std::fs::write(folder.at(name), name).unwrap());
+    let inputs: Vec<String> = options.iter().zip(names).flat_map(|(option, name)| [(*option).to_owned(), folder.at(name)]).collect();
+    let through = |name: &str| format!("{}/../{}/{name}", folder.0.display(), folder.0.file_name().unwrap().to_str().unwrap());
+    for option in ["--out", "--report"] {
+        for name in names {
+            for path in [folder.at(name), through(name)] {
+                let arguments = [inputs.clone(), vec![option.to_owned(), path]].concat();
+                run("measure", &arguments).failed(2, &[option, "would overwrite a file that is read", name]);
+            }
+        }
+    }
+    let both = [inputs, vec!["--out".to_owned(), folder.at("page.html"), "--report".to_owned(), through("page.html")]].concat();
+    run("measure", &both).failed(2, &["--out and --report are the same file", "page.html"]);
+    names.iter().for_each(|name| assert_eq!(std::fs::read_to_string(folder.at(name)).unwrap(), *name));
+    assert_eq!(folder.names().len(), names.len());
 }
 
 #[test]
@@ -161,7 +189,11 @@ fn wrong_usage_ends_with_2() {
     run("measure", &["--colour", "red"]).failed(2, &["--colour"]);
     run("measure", &["--transactions", "tx.csv"]).failed(2, &["--products", "--assignments", "--promotion"]);
     run("measure", &["--format", "xml"]).failed(2, &["xml", "json"]);
-    run("measure", &["--estimator", "regresion"]).failed(2, &["unknown estimator", "Did you mean regression?"]);
+    for example in ["measure", "complete_journey"] {
+        let names = ["regression_att", "unadjusted", "regression", "cuped", "difference_in_differences"];
+        run(example, &["--estimator", "regresion"]).failed(2, &[["'regresion'", "a similar value exists: 'regression'"].as_slice(), &names].concat());
+        assert!(!run(example, &["--estimator", "regresion"]).err.contains("promotion"));
+    }
     run("complete_journey", &["--campaign", "eight"]).failed(2, &["eight"]);
 }
 

@@ -1,14 +1,15 @@
 //! What must not change the answer, or must change it in one known way. Amounts are exact to four decimals here, so "the same" is bit for bit.
 
 use promolift::cells::{AmountSpec, Catalogue, CellSource, CellTable, Partition};
+use promolift::error::Fault;
 use promolift::ledger::{Lines, ProductTable};
 use promolift::polars::prelude::{Categories, Column, DataFrame, DataType, IntoLazy, col, lit};
 use promolift::prelude::*;
-use promolift::study::{Ids, OfferLines, Redemption, Sale};
+use promolift::study::{Ids, Markdown, OfferLines, Redemption, Sale, UserMeasure, Where};
 use serde_json::Value;
 
 use crate::compare::{IDENTITY, near};
-use crate::shop::{Dice, Line, Shop, Traits, money};
+use crate::shop::{Dice, Line, Product, Shop, Traits, money};
 
 /// A shop with returns, a leak, an announcement and a calendar; every amount exact.
 fn shop() -> Shop {
@@ -247,26 +248,78 @@ fn a_lazy_frame_is_a_frame() {
 #[test]
 fn slices_are_a_frame() {
     let mut shop = shop();
-    // Slices carry no store.
+    let calendar = shop.promotion.markdown.clone();
+    let condition = Where { column: "store".into(), values: vec!["north".into()] };
+    shop.promotion.measures.push(UserMeasure { name: "north".into(), column: "net_sales".into(), condition: Some(condition) });
+    for markdown in [calendar, Some(Markdown::Column("sale".into()))] {
+        shop.promotion.markdown = markdown;
+        let columns = shop.columns();
+        // A flag that is constant within product and day.
+        let sale: Vec<bool> = shop.lines.iter().map(|l| (l.day + i32::from(l.product == "p0")) % 3 == 0).collect();
+        let mut frame = shop.transactions();
+        frame.with_column(Column::new("sale".into(), &sale)).unwrap();
+        let expected = json(&shop.study(EstimatorName::RegressionAtt), &Ledger::from_frames(frame, shop.product_table(), &columns).unwrap());
+        let lines = &shop.lines;
+        let numbers = |value: fn(&Line) -> f64| lines.iter().map(value).collect::<Vec<f64>>();
+        let (quantity, net_sales, coupon, rebate) = (numbers(|l| l.quantity), numbers(|l| l.net_sales), numbers(|l| l.coupon), numbers(|l| l.rebate));
+        let day: Vec<i32> = lines.iter().map(|l| l.day).collect();
+        let slices = Lines {
+            customer: Ids::Integers(lines.iter().map(|l| l.customer).collect()),
+            day: &day,
+            product: Ids::Texts(lines.iter().map(|l| l.product.clone()).collect()),
+            quantity: &quantity,
+            net_sales: &net_sales,
+            basket: Some(Ids::Integers(lines.iter().map(|l| l.basket.unwrap()).collect())),
+            store: Some(Ids::Texts(lines.iter().map(|l| l.store.clone()).collect())),
+            numbers: vec![("coupon", &coupon), ("rebate", &rebate)],
+            flags: vec![("sale", &sale)],
+            ..Lines::default()
+        };
+        let texts = |value: fn(&Product) -> Option<&str>| shop.products.iter().map(value).collect::<Vec<_>>();
+        let amounts = |value: fn(&Product) -> Option<f64>| shop.products.iter().map(value).collect::<Vec<_>>();
+        let (category, supplier) = (texts(|p| p.category.as_deref()), texts(|p| p.supplier.as_deref()));
+        let (unit_cost, margin) = (amounts(|p| p.unit_cost), amounts(|p| p.supplier_unit_margin));
+        let ids = shop.products.iter().map(|p| p.id.as_str()).collect::<Vec<&str>>();
+        let texts: [(&str, &[Option<&str>]); 2] = [("category", &category), ("supplier", &supplier)];
+        let products = ProductTable::from_lists(ids, &texts, &[("unit_cost", &unit_cost), ("supplier_unit_margin", &margin)]).unwrap();
+        let ledger = Ledger::from_lines(&slices, products, &columns).unwrap();
+        same(&json(&shop.study(EstimatorName::RegressionAtt), &ledger), &expected);
+    }
+}
+
+#[test]
+fn texts_of_slices_serve_conditions_and_lists_must_fit() {
+    let mut shop = shop();
+    let condition = Where { column: "channel".into(), values: vec!["web".into()] };
+    shop.promotion.measures.push(UserMeasure { name: "web".into(), column: "net_sales".into(), condition: Some(condition) });
     shop.promotion.markdown = None;
-    let ledger = Ledger::from_frames(shop.transactions().drop("store").unwrap(), shop.product_table(), &shop.columns()).unwrap();
-    let expected = json(&shop.study(EstimatorName::RegressionAtt), &ledger);
-    let lines = &shop.lines;
-    let numbers = |value: fn(&Line) -> f64| lines.iter().map(value).collect::<Vec<f64>>();
-    let (quantity, net_sales, coupon, rebate) = (numbers(|l| l.quantity), numbers(|l| l.net_sales), numbers(|l| l.coupon), numbers(|l| l.rebate));
-    let day: Vec<i32> = lines.iter().map(|l| l.day).collect();
-    let slices = Lines {
-        customer: Ids::Integers(lines.iter().map(|l| l.customer).collect()),
+    shop.promotion.discounts.clear();
+    shop.promotion.funding.clear();
+    shop.promotion.costs.per_redemption = 0.0;
+    let channel: Vec<&str> = shop.lines.iter().map(|l| if l.store == "north" { "web" } else { "shop" }).collect();
+    let mut frame = shop.transactions();
+    frame.with_column(Column::new("channel".into(), &channel)).unwrap();
+    let expected = json(&shop.study(EstimatorName::Unadjusted), &Ledger::from_frames(frame, shop.product_table(), &shop.columns()).unwrap());
+    let (quantity, net_sales): (Vec<f64>, Vec<f64>) = shop.lines.iter().map(|l| (l.quantity, l.net_sales)).unzip();
+    let day: Vec<i32> = shop.lines.iter().map(|l| l.day).collect();
+    let mut slices = Lines {
+        customer: Ids::Integers(shop.lines.iter().map(|l| l.customer).collect()),
         day: &day,
-        product: Ids::Texts(lines.iter().map(|l| l.product.clone()).collect()),
+        product: Ids::Texts(shop.lines.iter().map(|l| l.product.clone()).collect()),
         quantity: &quantity,
         net_sales: &net_sales,
-        basket: Some(Ids::Integers(lines.iter().map(|l| l.basket.unwrap()).collect())),
-        numbers: vec![("coupon", &coupon), ("rebate", &rebate)],
+        basket: Some(Ids::Integers(shop.lines.iter().map(|l| l.basket.unwrap()).collect())),
+        texts: vec![("channel", &channel)],
+        ..Lines::default()
     };
-    let products = ProductTable::from_frame(shop.product_table(), &shop.columns()).unwrap();
-    let ledger = Ledger::from_lines(&slices, products, &shop.columns()).unwrap();
-    same(&json(&shop.study(EstimatorName::RegressionAtt), &ledger), &expected);
+    let products = || ProductTable::from_frame(shop.product_table(), &shop.columns()).unwrap();
+    let ledger = Ledger::from_lines(&slices, products(), &shop.columns()).unwrap();
+    same(&json(&shop.study(EstimatorName::Unadjusted), &ledger), &expected);
+    slices.texts = vec![("channel", &channel[1..])];
+    let error = Ledger::from_lines(&slices, products(), &shop.columns()).unwrap_err();
+    assert!(error.has(Fault::Contradiction) && error.problems()[0].column.as_deref() == Some("channel"), "{error}");
+    let error = ProductTable::from_lists([1, 2], &[("category", &[Some("meat")])], &[]).unwrap_err();
+    assert!(error.has(Fault::Contradiction) && error.to_string().contains("1 values for 2 products"), "{error}");
 }
 
 #[test]

@@ -5,12 +5,16 @@
 mod additivity;
 mod bad_input;
 mod cells_elsewhere;
+mod comfort;
 mod compare;
 mod complete_journey;
+mod designs;
 mod estimators;
 mod examples;
 mod invariance;
 mod json_contract;
+mod meeting;
+mod oddities;
 mod plain_twin;
 mod rct;
 mod review_inputs;

@@ -76,8 +76,8 @@ impl Shop {
             product: Ids::from(self.product.clone()),
             quantity: &self.quantity,
             net_sales: &self.net_sales,
-            basket: None,
             numbers: vec![("discount_given", &self.discount)],
+            ..Lines::default()
         };
         let columns = promotion.columns().days(Day::from_epoch(START - 100), Day::from_epoch(END + 100));
         let products = ProductTable::from_frame(products, &columns).unwrap();
@@ -379,15 +379,8 @@ fn a_small_holdout_scales_to_the_target() {
     let sales: Vec<f64> = buyers.iter().map(|c| if *c < 9500 { 250.0 } else { 180.0 }).collect();
     let n = buyers.len();
     let (day, quantity) = (vec![DURING; n], vec![1.0; n]);
-    let lines = Lines {
-        customer: Ids::Integers(buyers),
-        day: &day,
-        product: Ids::from(vec!["meat"; n]),
-        quantity: &quantity,
-        net_sales: &sales,
-        basket: None,
-        numbers: Vec::new(),
-    };
+    let lines =
+        Lines { customer: Ids::Integers(buyers), day: &day, product: Ids::from(vec!["meat"; n]), quantity: &quantity, net_sales: &sales, ..Lines::default() };
     let mut promotion = promotion();
     promotion.discounts.clear();
     let columns = promotion.columns().days(Day::from_epoch(START - 100), Day::from_epoch(END + 100));

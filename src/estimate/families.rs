@@ -1,0 +1,339 @@
+//! Several answers at once: simultaneous intervals from the joint covariance, and adjusted p-values.
+//!
+//! Intervals that hold together come in three kinds: single-step max-t, which uses how the estimates move together; Bonferroni, which needs no covariance;
+//! and intervals for what Benjamini and Hochberg's procedure selected, whose rate of misses among the selected is bounded (FCR, Benjamini and Yekutieli
+//! 2005). The stepwise procedures ([`Adjustment`]) have p-values only: no interval of ordinary form matches them.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use serde::Serialize;
+
+use super::contrast::{ArmForm, Contrast};
+use super::distribution::{f_sf, normal_quantile};
+use super::interval::{Df, Estimate, Interval, Known, Level, Reason};
+use crate::study::Alternative;
+
+/// Random directions over which the maximum is averaged.
+const DIRECTIONS: usize = 16_384;
+/// Directions of like length that share one evaluation.
+const ALIKE: usize = 32;
+/// Eigenvalues of a correlation matrix below this share of the largest are zero.
+const RANK: f64 = 1e-10;
+
+/// The distribution of the largest of several correlated t statistics, of one common number of degrees of freedom.
+///
+/// With correlation `R = A A'` of rank r and a direction `u`, uniform on the unit sphere, the largest statistic exceeds `c` with probability
+/// `P(F(r, nu) > c^2 / (r max_j (a_j'u)^2))`; its mean over seeded directions is the tail. It is exact for one statistic, handles sums among the
+/// statistics (a singular R), and is monotone in `c`, so that intervals and p-values agree exactly. Two-sided it is that of the largest magnitude
+/// (Hothorn, Bretz and Westfall 2008 describe the procedure).
+#[derive(Debug, Clone)]
+pub struct MaxT {
+    rank: f64,
+    df: f64,
+    /// The largest projection in each group of directions; one-sided it may lie below zero.
+    reach: Vec<f64>,
+    alternative: Alternative,
+}
+
+impl MaxT {
+    /// From a covariance matrix (row-major); statistics without variance are left out. Missing where none varies.
+    #[must_use]
+    pub fn new(covariance: &[f64], df: Df, alternative: Alternative, seed: u64) -> Known<Self> {
+        let n = covariance.len().isqrt();
+        let live: Vec<usize> = (0..n).filter(|&i| covariance[i * n + i] > 0.0).collect();
+        if live.is_empty() {
+            return Known::Missing(Reason::ZeroVariance);
+        }
+        let scale: Vec<f64> = live.iter().map(|&i| covariance[i * n + i].sqrt()).collect();
+        let correlation = DMatrix::from_fn(live.len(), live.len(), |a, b| covariance[live[a] * n + live[b]] / (scale[a] * scale[b]));
+        let eigen = SymmetricEigen::new(correlation);
+        let largest = eigen.eigenvalues.iter().fold(0.0_f64, |m, v| m.max(*v));
+        let kept: Vec<usize> = (0..live.len()).filter(|&m| eigen.eigenvalues[m] > RANK * largest).collect();
+        let root: Vec<Vec<f64>> = (0..live.len()).map(|i| kept.iter().map(|&m| eigen.eigenvectors[(i, m)] * eigen.eigenvalues[m].sqrt()).collect()).collect();
+        Known::Value(Self { rank: kept.len() as f64, df: df.value(), reach: reach(&root, alternative, seed), alternative })
+    }
+
+    /// The probability that the largest statistic (two-sided: the largest magnitude) exceeds `c`.
+    #[must_use]
+    pub fn tail(&self, c: f64) -> f64 {
+        if c < 0.0 && self.alternative == Alternative::TwoSided {
+            return 1.0;
+        }
+        // In a direction with projection m the statistic is m R / S: beyond c > 0 where m > 0 and R / S is large, below c < 0 where m < 0 and it is large.
+        let large = |m: f64| f_sf(c / m * (c / m) / self.rank, self.rank, self.df);
+        let mean = |sum: f64| sum / self.reach.len() as f64;
+        if c >= 0.0 {
+            return mean(self.reach.iter().filter(|m| **m > 0.0).map(|m| large(*m)).sum());
+        }
+        1.0 - mean(self.reach.iter().filter(|m| **m < 0.0).map(|m| large(*m)).sum())
+    }
+
+    /// The adjusted p-value of a statistic.
+    #[must_use]
+    pub fn p_value(&self, t: f64) -> f64 {
+        let t = match self.alternative {
+            Alternative::TwoSided => t.abs(),
+            Alternative::Greater => t,
+            Alternative::Less => -t,
+        };
+        self.tail(t).min(1.0)
+    }
+
+    /// The value that the largest statistic exceeds with probability `1 - confidence`.
+    #[must_use]
+    pub fn critical(&self, confidence: f64) -> f64 {
+        let tail = 1.0 - confidence;
+        let (mut low, mut high) = (0.0, 1.0);
+        while self.tail(high) > tail && high < 1e150 {
+            (low, high) = (high, 2.0 * high);
+        }
+        for _ in 0..200 {
+            let middle = f64::midpoint(low, high);
+            if middle <= low || middle >= high {
+                break;
+            }
+            if self.tail(middle) > tail { low = middle } else { high = middle }
+        }
+        high
+    }
+}
+
+/// The largest projection of the rows of `root` on each of many directions; groups of like ones share their (signed) root mean square.
+fn reach(root: &[Vec<f64>], alternative: Alternative, seed: u64) -> Vec<f64> {
+    let rank = root.first().map_or(0, Vec::len);
+    let two_sided = alternative == Alternative::TwoSided;
+    if rank == 1 {
+        let (low, high) = root.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), row| (low.min(row[0]), high.max(row[0])));
+        return if two_sided { vec![high.max(-low)] } else { vec![high, -low] };
+    }
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut all = Vec::with_capacity(2 * DIRECTIONS);
+    let mut direction = vec![0.0; rank];
+    for _ in 0..DIRECTIONS {
+        for x in &mut direction {
+            // Strictly between 0 and 1.
+            *x = normal_quantile((rng.random::<f64>() + f64::EPSILON / 4.0).min(1.0 - f64::EPSILON / 2.0));
+        }
+        let length = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for row in root {
+            let projection: f64 = row.iter().zip(&direction).map(|(a, u)| a * u).sum::<f64>() / length;
+            (low, high) = (low.min(projection), high.max(projection));
+        }
+        if two_sided {
+            all.push(high.max(-low));
+        } else {
+            // A direction and its opposite.
+            all.extend([high, -low]);
+        }
+    }
+    all.sort_by(|a, b| b.total_cmp(a));
+    let mean = |group: &[f64]| {
+        let signed: f64 = group.iter().map(|m| m * m.abs()).sum::<f64>() / group.len() as f64;
+        signed.abs().sqrt().copysign(signed)
+    };
+    all.chunks(ALIKE).map(mean).collect()
+}
+
+/// How several answers are adjusted for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Simultaneous {
+    /// Single-step max-t from the joint covariance: the chance of any miss is bounded.
+    MaxT,
+    /// Bonferroni: the same, without the covariance.
+    Bonferroni,
+    /// Those selected by Benjamini and Hochberg at `1 - confidence`, R of m, at confidence `1 - R (1 - confidence) / m`: the share of misses among the
+    /// selected is bounded on average (FCR, Benjamini and Yekutieli 2005), under independence or positive dependence.
+    FalseCoverage,
+}
+
+/// One of several answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Joint {
+    /// The estimate by itself.
+    pub alone: Estimate,
+    /// Its p-value in the family.
+    pub p_value: Known<f64>,
+    /// Its interval in the family; missing where FCR did not select it.
+    pub interval: Interval,
+}
+
+impl Contrast {
+    /// Estimates of several forms that hold together. Forms without spread keep their own interval and count for nothing in the family.
+    ///
+    /// Max-t uses the smallest degrees of freedom of the family for all.
+    #[must_use]
+    pub fn simultaneous(&self, forms: &[ArmForm], rule: Simultaneous, level: Level, seed: u64) -> Vec<Joint> {
+        let alone: Vec<Estimate> = forms.iter().map(|form| self.estimate(form, level)).collect();
+        let live: Vec<usize> = (0..forms.len()).filter(|&i| alone[i].std_error > 0.0).collect();
+        let mut joint: Vec<Joint> = alone.iter().map(|estimate| Joint { alone: *estimate, p_value: estimate.p_value, interval: estimate.interval }).collect();
+        match rule {
+            Simultaneous::MaxT => {
+                let covariance: Vec<f64> =
+                    live.iter().flat_map(|&i| live.iter().map(move |&j| (i, j))).map(|(i, j)| self.covariance(&forms[i], &forms[j])).collect();
+                let df = live.iter().filter_map(|&i| alone[i].df.value()).map(Df::value).fold(f64::INFINITY, f64::min);
+                let df = if df.is_finite() { Df::T(df) } else { Df::Normal };
+                if let Known::Value(largest) = MaxT::new(&covariance, df, level.alternative, seed) {
+                    let critical = largest.critical(level.confidence);
+                    for &i in &live {
+                        let estimate = alone[i];
+                        joint[i].p_value = Known::Value(largest.p_value(estimate.value / estimate.std_error));
+                        joint[i].interval = Interval::around(estimate.value, critical * estimate.std_error, level.alternative);
+                    }
+                }
+            }
+            Simultaneous::Bonferroni => {
+                let m = live.len() as f64;
+                for &i in &live {
+                    let at = level.with_confidence(1.0 - (1.0 - level.confidence) / m);
+                    joint[i].p_value = alone[i].p_value.map(|p| (m * p).min(1.0));
+                    joint[i].interval = self.estimate(&forms[i], at).interval;
+                }
+            }
+            Simultaneous::FalseCoverage => {
+                let p: Vec<f64> = live.iter().filter_map(|&i| alone[i].p_value.value()).collect();
+                let adjusted = adjusted(&p, Adjustment::BenjaminiHochberg);
+                let selected = adjusted.iter().filter(|p| **p <= 1.0 - level.confidence).count() as f64;
+                let at = level.with_confidence(1.0 - selected * (1.0 - level.confidence) / live.len().max(1) as f64);
+                for (&i, p) in live.iter().zip(&adjusted) {
+                    joint[i].p_value = Known::Value(*p);
+                    joint[i].interval =
+                        if *p <= 1.0 - level.confidence { self.estimate(&forms[i], at).interval } else { Interval::Missing { reason: Reason::NotSelected } };
+                }
+            }
+        }
+        joint
+    }
+}
+
+/// A procedure that adjusts p-values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Adjustment {
+    /// `m p`; any dependence.
+    Bonferroni,
+    /// `1 - (1 - p)^m`; independence or positive orthant dependence.
+    Sidak,
+    /// Holm 1979, step-down Bonferroni; any dependence. p-values only.
+    Holm,
+    /// Holm with Sidak's steps. p-values only.
+    HolmSidak,
+    /// Hochberg 1988, step-up; positive dependence. p-values only.
+    Hochberg,
+    /// Hommel 1988, closed Simes; positive dependence. p-values only.
+    Hommel,
+    /// Benjamini and Hochberg 1995: false discovery rate; positive dependence.
+    BenjaminiHochberg,
+    /// Benjamini and Yekutieli 2001: false discovery rate under any dependence. p-values only.
+    BenjaminiYekutieli,
+}
+
+/// Adjusted p-values, in the order given; each must lie in 0 to 1. Compare them with the level of the family.
+#[must_use]
+pub fn adjusted(p: &[f64], rule: Adjustment) -> Vec<f64> {
+    let m = p.len();
+    let mut order: Vec<usize> = (0..m).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let sorted: Vec<f64> = order.iter().map(|&i| p[i]).collect();
+    let left = |rank: usize| (m - rank) as f64;
+    let harmonic: f64 = (1..=m).map(|i| 1.0 / i as f64).sum();
+    let each = |value: &dyn Fn(usize, f64) -> f64| sorted.iter().enumerate().map(|(rank, p)| value(rank, *p)).collect::<Vec<f64>>();
+    let steps = match rule {
+        Adjustment::Bonferroni => each(&|_, p| p * m as f64),
+        Adjustment::Sidak => each(&|_, p| sidak(p, m as f64)),
+        Adjustment::Holm => step_down(each(&|rank, p| p * left(rank))),
+        Adjustment::HolmSidak => step_down(each(&|rank, p| sidak(p, left(rank)))),
+        Adjustment::Hochberg => step_up(each(&|rank, p| p * left(rank))),
+        Adjustment::Hommel => hommel(&sorted),
+        Adjustment::BenjaminiHochberg => step_up(each(&|rank, p| p * m as f64 / (rank + 1) as f64)),
+        Adjustment::BenjaminiYekutieli => step_up(each(&|rank, p| p * harmonic * m as f64 / (rank + 1) as f64)),
+    };
+    let mut adjusted = vec![0.0; m];
+    order.iter().zip(steps).for_each(|(&i, p)| adjusted[i] = p.min(1.0));
+    adjusted
+}
+
+/// `1 - (1 - p)^m`, for tiny p too.
+fn sidak(p: f64, m: f64) -> f64 {
+    -f64::exp_m1(m * f64::ln_1p(-p))
+}
+
+/// The running maximum.
+fn step_down(mut p: Vec<f64>) -> Vec<f64> {
+    (1..p.len()).for_each(|i| p[i] = p[i].max(p[i - 1]));
+    p
+}
+
+/// The running minimum from the largest down.
+fn step_up(mut p: Vec<f64>) -> Vec<f64> {
+    (1..p.len()).rev().for_each(|i| p[i - 1] = p[i - 1].min(p[i]));
+    p
+}
+
+/// Hommel's adjusted p-values of sorted p (Wright 1992, algorithm of the appendix).
+fn hommel(p: &[f64]) -> Vec<f64> {
+    let n = p.len();
+    let mut adjusted = p.to_vec();
+    for m in (2..=n).rev() {
+        let size = m as f64;
+        let least = (n - m + 1..n).zip(2..).map(|(i, k)| size * p[i] / f64::from(k)).fold(f64::INFINITY, f64::min);
+        for (i, value) in adjusted.iter_mut().enumerate() {
+            let bound = if i > n - m { least } else { least.min(size * p[i]) };
+            *value = value.max(bound);
+        }
+    }
+    adjusted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::distribution::t_sf;
+
+    fn independent(n: usize) -> Vec<f64> {
+        (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect()
+    }
+
+    #[test]
+    fn one_statistic_is_its_own_family() {
+        for alternative in [Alternative::TwoSided, Alternative::Greater, Alternative::Less] {
+            let largest = MaxT::new(&[4.0], Df::T(7.0), alternative, 1).value().unwrap();
+            let sides = if alternative == Alternative::TwoSided { 2.0 } else { 1.0 };
+            let t = if alternative == Alternative::Less { -1.7 } else { 1.7 };
+            approx::assert_relative_eq!(largest.p_value(t), sides * t_sf(1.7, 7.0), max_relative = 1e-12);
+            approx::assert_relative_eq!(largest.p_value(t), largest.tail(1.7), max_relative = 1e-15);
+        }
+        // Two statistics that are one and the same, and a third without variance.
+        let twice = [1.0, 2.0, 0.0, 2.0, 4.0, 0.0, 0.0, 0.0, 0.0];
+        let largest = MaxT::new(&twice, Df::Normal, Alternative::TwoSided, 1).value().unwrap();
+        approx::assert_relative_eq!(largest.critical(0.95), 1.959_963_984_540_054, max_relative = 1e-9);
+    }
+
+    #[test]
+    fn independent_statistics_are_sidaks() {
+        for n in [2, 3, 6] {
+            let largest = MaxT::new(&independent(n), Df::Normal, Alternative::TwoSided, 3).value().unwrap();
+            let exact = -normal_quantile((1.0 - 0.95_f64.powf(1.0 / n as f64)) / 2.0);
+            approx::assert_relative_eq!(largest.critical(0.95), exact, max_relative = 2e-3);
+            let largest = MaxT::new(&independent(n), Df::Normal, Alternative::Greater, 3).value().unwrap();
+            let exact = -normal_quantile(1.0 - 0.95_f64.powf(1.0 / n as f64));
+            approx::assert_relative_eq!(largest.critical(0.95), exact, max_relative = 3e-3);
+        }
+    }
+
+    #[test]
+    fn the_critical_value_and_the_p_value_agree() {
+        let correlated = [1.0, 0.7, 1.7, 0.7, 1.0, 1.7, 1.7, 1.7, 3.4];
+        for alternative in [Alternative::TwoSided, Alternative::Greater] {
+            let largest = MaxT::new(&correlated, Df::T(12.0), alternative, 5).value().unwrap();
+            for confidence in [0.6, 0.9, 0.95, 0.999] {
+                let critical = largest.critical(confidence);
+                assert!(largest.p_value(critical * (1.0 + 1e-9)) < 1.0 - confidence && largest.p_value(critical * (1.0 - 1e-9)) > 1.0 - confidence);
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Strata, clusters and balanced weights, through a study on Complete Journey against numbers computed elsewhere, and on made-up shops for what must always hold.
+
+use std::fs;
+
+use promolift::error::Fault;
+use promolift::estimate::{
+    ClusterRule, Coarsening, Design, EntropyBalancing, Estimator, GivenWeights, Known, Level, MatchedPairs, Outcome, Regression, RegressionAtt, Unadjusted,
+    Undefined, coarsened_exact,
+};
+use promolift::prelude::*;
+use promolift::study::{Codes, CovarianceRule};
+use promolift::validity::Hazard;
+use serde_json::Value;
+
+use crate::compare::{IDENTITY, NUMBER, P_VALUE, entries, near, number, relative};
+use crate::complete_journey::{effect, expected, folder, measured, utc};
+use crate::shop::{Dice, Shop, Traits};
+
+/// A column of the households' attributes, as codes in the order of the assignment.
+fn attribute(study: &Study, name: &str) -> Codes {
+    let text = fs::read_to_string(folder().join("attributes_c8.csv")).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let place = lines.next().unwrap().iter().position(|h| *h == name).unwrap();
+    let of: std::collections::HashMap<&str, &str> = lines.map(|cells| (cells[0], cells[place])).collect();
+    let mut names: Vec<String> = Vec::new();
+    let codes = (0..study.assignment.len())
+        .map(|i| {
+            let text = of[study.assignment.customers.text(i).as_str()];
+            names.iter().position(|n| n == text).unwrap_or_else(|| {
+                names.push(text.to_owned());
+                names.len() - 1
+            }) as u32
+        })
+        .collect();
+    Codes { names, codes }
+}
+
+fn compare(found: &Value, expected: &Value, path: &str, std_error: &str) {
+    let scale = number(expected, &[std_error]);
+    near(&format!("{path}.tau"), number(found, &["per_customer"]), number(expected, &["tau"]), scale, NUMBER);
+    relative(&format!("{path}.std_error"), number(found, &["std_error"]), scale, NUMBER);
+}
+
+/// The numbers of the plain difference in every measure and effect, with degrees of freedom, p and interval.
+fn compare_all(json: &Value, expected: &Value) {
+    let mut compared = 0;
+    for (measure, effects) in entries(expected) {
+        for (name, numbers) in entries(effects) {
+            let path = format!("{measure}.{name}");
+            let found = effect(json, measure, name);
+            compare(found, numbers, &path, "se");
+            relative(&format!("{path}.df"), number(found, &["df"]), number(numbers, &["df"]), NUMBER);
+            relative(&format!("{path}.p"), number(found, &["p_value"]), number(numbers, &["p"]), P_VALUE);
+            let se = number(numbers, &["se"]);
+            near(&format!("{path}.low"), number(found, &["ci_low"]), number(numbers, &["ci95", "0"]), se, NUMBER);
+            near(&format!("{path}.high"), number(found, &["ci_high"]), number(numbers, &["ci95", "1"]), se, NUMBER);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 6 * 6);
+}
+
+#[test]
+fn post_stratified_differences_are_those_of_numpy() {
+    let json = measured(utc(), |study| {
+        study.options.estimator = EstimatorName::Unadjusted;
+        study.assignment.stratum = Some(attribute(study, "stratum"));
+    });
+    assert_eq!(json["design"]["strata"], 3);
+    assert_eq!(json["estimand"], "average over target");
+    compare_all(&json, &expected("expected.json")["post_stratified"]);
+}
+
+#[test]
+fn clustered_differences_are_those_of_statsmodels() {
+    let json = measured(utc(), |study| {
+        study.options.estimator = EstimatorName::Unadjusted;
+        study.options.covariance = CovarianceRule::Cr1;
+        study.assignment.cluster = Some(attribute(study, "home_store"));
+    });
+    let expected = &expected("expected.json")["cluster_home_store"];
+    assert_eq!(json["design"]["clusters"], expected["net_sales"]["direct"]["n_clusters"]);
+    compare_all(&json, expected);
+}
+
+#[test]
+fn entropy_balancing_is_that_of_the_reference() {
+    let json = measured(utc(), |study| study.options.estimator = EstimatorName::EntropyBalancing);
+    let all = &expected("expected.json")["effects"]["net_sales"];
+    for name in ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total"] {
+        let expected = &all[name]["ENTROPY_BALANCE"];
+        let found = effect(&json, "net_sales", name);
+        compare(found, expected, name, "se_hc3");
+        assert!(found["df"].is_null() && found["df_reason"] == "normal", "{found}");
+    }
+    let expected = &all["total"]["ENTROPY_BALANCE"];
+    // The weights are found to 1e-7.
+    near("ess", number(&json, &["design", "control_effective_size"]), number(expected, &["ess"]), 0.0, 1e-7);
+    near("largest weight", number(&json, &["design", "control_largest_share"]), number(expected, &["max_weight"]), 0.0, 1e-7);
+    // Without the leverage it is the linearised error.
+    let json = measured(utc(), |study| {
+        study.options.estimator = EstimatorName::EntropyBalancing;
+        study.options.covariance = CovarianceRule::Hc0;
+    });
+    compare(effect(&json, "net_sales", "total"), expected, "HC0", "se");
+}
+
+/// A shop whose customers stand in strata and in clusters that straddle arms.
+fn grouped(strata: u32, clusters: u32) -> Shop {
+    let mut shop = Shop::random(77, &Traits { customers_per_arm: 90, lines_per_customer: 10, ..Traits::default() });
+    shop.promotion.randomised = false;
+    let n = shop.assignment.len() as u32;
+    let codes =
+        |groups: u32, step: u32| Codes { names: (0..groups).map(|g| format!("g{g}")).collect(), codes: (0..n).map(|i| (i * step) / 3 % groups).collect() };
+    shop.assignment.stratum = (strata > 0).then(|| codes(strata, 1));
+    shop.assignment.cluster = (clusters > 0).then(|| codes(clusters, 7));
+    shop
+}
+
+#[test]
+fn effects_and_their_covariance_add_up_in_every_design() {
+    for (strata, clusters) in [(3, 0), (0, 24), (3, 24)] {
+        let shop = grouped(strata, clusters);
+        for estimator in EstimatorName::ALL {
+            let json = serde_json::to_value(shop.study(estimator).measure(&shop.ledger()).unwrap_or_else(|e| panic!("{estimator}: {e}"))).unwrap();
+            for measure in ["net_sales", "units", "margin"] {
+                let value = |name: &str| number(effect(&json, measure, name), &["per_customer"]);
+                let parts = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "anticipation"];
+                let sum: f64 = parts.iter().map(|p| value(p)).sum();
+                let scale: f64 = parts.iter().map(|p| value(p).abs()).sum();
+                near(&format!("{estimator}.{measure}"), sum, value("total"), scale, IDENTITY * 100.0);
+                let covariance = &json["covariance"][measure];
+                let names: Vec<&str> = covariance["effects"].as_array().unwrap().iter().map(|e| e.as_str().unwrap()).collect();
+                let at = |a: &str, b: &str| {
+                    let place = |n: &str| names.iter().position(|e| *e == n).unwrap().to_string();
+                    number(covariance, &["matrix", &place(a), &place(b)])
+                };
+                let sum: f64 = parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))).map(|(a, b)| at(a, b)).sum();
+                let scale: f64 = parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))).map(|(a, b)| at(a, b).abs()).sum();
+                near(&format!("{estimator}.{measure} covariance"), sum, at("total", "total"), scale, IDENTITY * 100.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn money_of_the_target_stays_as_the_ledger_has_it_within_strata() {
+    let shop = grouped(4, 0);
+    let json = serde_json::to_value(shop.measure(EstimatorName::RegressionAtt)).unwrap();
+    let target = number(&json, &["cells", "offer_discount", "focal.promotion", "target", "sum"]);
+    let row = |name: &str| {
+        let rows = json["profit"]["retailer"].as_array().unwrap();
+        number(rows.iter().find(|r| r["row"] == name).unwrap(), &["estimate"])
+    };
+    let control = number(effect(&json, "offer_discount", "direct"), &["total"]);
+    near("discount", row("promotional_discount"), -control, target, IDENTITY * 100.0);
+}
+
+#[test]
+fn clusters_without_a_rule_and_rules_without_clusters_are_told() {
+    let mut shop = grouped(0, 24);
+    let told = |shop: &Shop, estimator: EstimatorName, rule: CovarianceRule| {
+        let mut study = shop.study(estimator);
+        study.options.covariance = rule;
+        study.measure(&shop.ledger())
+    };
+    let error = told(&shop, EstimatorName::Regression, CovarianceRule::Hc3).unwrap_err();
+    assert!(error.has(Fault::Contradiction) && error.to_string().contains("with clusters"), "{error}");
+    let error = told(&shop, EstimatorName::RegressionAtt, CovarianceRule::Cr2).unwrap_err();
+    assert!(error.has(Fault::Unsupported) && error.to_string().contains("CR1"), "{error}");
+    for rule in [CovarianceRule::Cr0, CovarianceRule::Cr1, CovarianceRule::Cr2, CovarianceRule::Default] {
+        drop(told(&shop, EstimatorName::Unadjusted, rule).unwrap());
+    }
+    shop.assignment.cluster = None;
+    let error = told(&shop, EstimatorName::Unadjusted, CovarianceRule::Cr1).unwrap_err();
+    assert!(error.has(Fault::Contradiction) && error.to_string().contains("needs clusters"), "{error}");
+}
+
+#[test]
+fn few_clusters_warn_and_too_few_refuse() {
+    let mut shop = grouped(0, 12);
+    let found = shop.measure(EstimatorName::Unadjusted);
+    assert!(found.warnings.iter().any(|w| w.warning == Hazard::FewClusters && w.text.contains("12 clusters")), "{:?}", found.warnings);
+    let found = grouped(0, 90).measure(EstimatorName::Unadjusted);
+    assert!(!found.warnings.iter().any(|w| w.warning == Hazard::FewClusters), "{:?}", found.warnings);
+    // Each arm in one cluster: nothing tells the arms from the clusters.
+    let codes = shop.assignment.arm.iter().map(|a| u32::from(*a == Arm::Control)).collect();
+    shop.assignment.cluster = Some(Codes { names: vec!["a".into(), "b".into()], codes });
+    let error = shop.study(EstimatorName::Unadjusted).measure(&shop.ledger()).unwrap_err();
+    assert!(error.to_string().contains("clusters"), "{error}");
+}
+
+#[test]
+fn a_stratum_without_controls_is_told_by_name() {
+    let mut shop = grouped(0, 0);
+    let codes = shop.assignment.arm.iter().enumerate().map(|(i, a)| u32::from(*a == Arm::Target && i < 9)).collect();
+    shop.assignment.stratum = Some(Codes { names: vec!["north".into(), "south".into()], codes });
+    let error = shop.study(EstimatorName::Unadjusted).measure(&shop.ledger()).unwrap_err();
+    assert!(error.has(Fault::Contradiction) && error.to_string().contains("in stratum south"), "{error}");
+}
+
+/// Arms, two covariates and an outcome that depends on them.
+fn sample(n: usize, seed: u64) -> (Vec<Arm>, Vec<f64>, Vec<f64>, Vec<f64>) {
+    let mut dice = Dice(seed);
+    let mut number = || dice.unit();
+    let x: Vec<f64> = (0..n).map(|_| number() * 10.0).collect();
+    let z: Vec<f64> = (0..n).map(|_| number() * 3.0).collect();
+    let arm = x.iter().map(|x| if number() * 14.0 < 3.0 + 0.8 * x { Arm::Target } else { Arm::Control }).collect();
+    let y = x.iter().zip(&z).map(|(x, z)| 2.0 * x - z + 5.0 * number()).collect();
+    (arm, x, z, y)
+}
+
+#[test]
+fn balanced_weights_are_positive_sum_to_one_and_balance() {
+    let (arm, x, z, y) = sample(800, 3);
+    let covariates: [&[f64]; 2] = [&x, &z];
+    let fit = EntropyBalancing::default().fit(&Design::new(&arm).with_covariates(&covariates)).unwrap();
+    let controls: Vec<f64> = fit.effect.iter().zip(&arm).filter(|(_, a)| **a == Arm::Control).map(|(w, _)| -w).collect();
+    assert!(controls.iter().all(|w| *w > 0.0));
+    near("sum of weights", controls.iter().sum(), 1.0, 1.0, 1e-12);
+    for column in covariates {
+        near("balance", fit.control_mean(column), fit.target_mean(column), 1.0, 1e-12);
+    }
+    assert!(fit.effective_size(Arm::Control) < controls.len() as f64);
+    // Balance with the covariates leaves nothing for their regression to take out: the augmented form is the same estimator.
+    let weights: Vec<f64> = fit.effect.iter().map(|w| w.abs()).collect();
+    let augmented = GivenWeights { weights, augmented: true }.fit(&Design::new(&arm).with_covariates(&covariates)).unwrap();
+    let value = |fit: &promolift::estimate::Fit| {
+        let contrast = fit.contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.value(&contrast.effect(&[1.0]))
+    };
+    relative("augmented", value(&augmented), value(&fit), 1e-9);
+}
+
+#[test]
+fn a_target_beyond_all_controls_cannot_be_balanced() {
+    let arm: Vec<Arm> = (0..40).map(|i| if i < 20 { Arm::Target } else { Arm::Control }).collect();
+    let x: Vec<f64> = (0..40).map(|i| if i < 20 { 100.0 + i as f64 } else { i as f64 }).collect();
+    let covariates: [&[f64]; 1] = [&x];
+    let found = EntropyBalancing::default().fit(&Design::new(&arm).with_covariates(&covariates));
+    assert!(matches!(found, Err(Undefined::Infeasible { covariate: 0, imbalance }) if imbalance > 1.0), "{found:?}");
+}
+
+#[test]
+fn equal_weights_are_the_plain_difference() {
+    let (arm, _, _, y) = sample(300, 5);
+    let level = Level::default();
+    let design = Design::new(&arm);
+    let estimate = |fit: promolift::estimate::Fit| {
+        let contrast = fit.contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.estimate(&contrast.effect(&[1.0]), level)
+    };
+    let plain = estimate(Unadjusted.fit(&design).unwrap());
+    let given = estimate(GivenWeights { weights: vec![2.5; 300], augmented: false }.fit(&design).unwrap());
+    relative("value", given.value, plain.value, 1e-12);
+    relative("std_error", given.std_error, plain.std_error, 1e-12);
+    assert!(matches!((given.df, plain.df), (Known::Value(a), Known::Value(b)) if (a.value() / b.value() - 1.0).abs() < 1e-9));
+    let bad = GivenWeights { weights: vec![-1.0; 300], augmented: false }.fit(&design);
+    assert_eq!(bad.unwrap_err(), Undefined::Weight { row: 0 });
+}
+
+#[test]
+fn exact_matching_on_a_category_is_post_stratification() {
+    let (arm, x, _, y) = sample(900, 7);
+    let category: Vec<f64> = x.iter().map(|x| (x / 2.5).floor()).collect();
+    let covariates: [&[f64]; 1] = [&category];
+    let matched = coarsened_exact(&Design::new(&arm).with_covariates(&covariates), &[Coarsening::Exact]).unwrap();
+    assert_eq!(matched.unmatched, [0, 0]);
+    let cuts = coarsened_exact(&Design::new(&arm).with_covariates(&[&x]), &[Coarsening::Cuts(vec![2.5, 5.0, 7.5])]).unwrap();
+    assert_eq!(cuts.weights, matched.weights);
+    let value = |fit: promolift::estimate::Fit| {
+        let contrast = fit.contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.value(&contrast.effect(&[1.0]))
+    };
+    let strata: Vec<u32> = category.iter().map(|c| *c as u32).collect();
+    let stratified = value(Unadjusted.fit(&Design::new(&arm).with_strata(&strata)).unwrap());
+    relative("matched", value(GivenWeights { weights: matched.weights, augmented: false }.fit(&Design::new(&arm)).unwrap()), stratified, 1e-12);
+}
+
+#[test]
+fn pairs_are_the_paired_t_test() {
+    let before = [4.0, 6.5, 3.0, 8.0, 5.5];
+    let after = [5.0, 7.0, 5.5, 8.5, 5.0];
+    let arm: Vec<Arm> = (0..10).map(|i| if i < 5 { Arm::Target } else { Arm::Control }).collect();
+    let y: Vec<f64> = after.iter().chain(&before).copied().collect();
+    let pairs: Vec<u32> = (0..5).chain(0..5).collect();
+    let contrast = MatchedPairs { pairs: pairs.clone() }.fit(&Design::new(&arm)).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+    let found = contrast.estimate(&contrast.effect(&[1.0]), Level::default());
+    // Differences 1, .5, 2.5, .5, -.5: mean .8, variance 1.2, standard error sqrt(1.2 / 5).
+    near("mean", found.value, 0.8, 1.0, 1e-12);
+    relative("std_error", found.std_error, (1.2_f64 / 5.0).sqrt(), 1e-12);
+    assert_eq!(found.df.value().map(promolift::estimate::Df::value), Some(4.0));
+    let broken = MatchedPairs { pairs: vec![0; 10] }.fit(&Design::new(&arm));
+    assert_eq!(broken.unwrap_err(), Undefined::NotAPair { pair: 0 });
+}
+
+#[test]
+fn customers_as_their_own_clusters_are_no_clusters() {
+    let (arm, x, z, y) = sample(400, 11);
+    let covariates: [&[f64]; 2] = [&x, &z];
+    let own: Vec<u32> = (0..400).collect();
+    let std_error = |estimator: &dyn Estimator, design: &Design<'_>| {
+        let contrast = estimator.fit(design).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.estimate(&contrast.effect(&[1.0]), Level::default()).std_error
+    };
+    let design = Design::new(&arm).with_covariates(&covariates);
+    // CR2 of single customers is HC2, CR0 is HC0.
+    relative("regression", std_error(&Regression::default(), &design.with_clusters(&own, ClusterRule::Cr2)), std_error(&Regression::default(), &design), 1e-10);
+    let hc0 = RegressionAtt { covariance: CovarianceRule::Hc0 };
+    let control = |estimator: &dyn Estimator, design: &Design<'_>| {
+        let contrast = estimator.fit(design).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.variance(&contrast.level(&[1.0]))
+    };
+    relative("att control", control(&hc0, &design.with_clusters(&own, ClusterRule::Cr0)), control(&hc0, &design), 1e-10);
+}
+
+#[test]
+fn one_stratum_is_no_stratum() {
+    let (arm, x, z, y) = sample(300, 13);
+    let covariates: [&[f64]; 2] = [&x, &z];
+    let design = Design::new(&arm).with_covariates(&covariates);
+    let one = vec![4; 300];
+    for estimator in [&RegressionAtt::default() as &dyn Estimator, &Regression::default(), &Unadjusted, &EntropyBalancing::default()] {
+        let estimate = |design: &Design<'_>| {
+            let contrast = estimator.fit(design).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+            contrast.estimate(&contrast.effect(&[1.0]), Level::default())
+        };
+        let (with, without) = (estimate(&design.with_strata(&one)), estimate(&design));
+        relative(estimator.name(), with.value, without.value, 1e-12);
+        relative(estimator.name(), with.std_error, without.std_error, 1e-12);
+    }
+}
