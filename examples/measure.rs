@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use promolift::files::Inputs;
-use promolift::polars::prelude::AnyValue;
+use promolift::polars::prelude::{AnyValue, DataFrame};
 use promolift::prelude::*;
 
 /// What did this promotion really earn?
@@ -53,6 +53,9 @@ struct Arguments {
     /// Also write a page with charts
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Also write the effects week by week, with sums to date, as CSV: one row a measure, part and week
+    #[arg(long, value_name = "FILE")]
+    weekly: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -100,7 +103,15 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
     ledger.check().map_err(explained)?;
     let measurement = study.measure(&ledger).map_err(explained)?;
+    let weekly = match &arguments.weekly {
+        Some(path) => Some((path, study.weekly(&ledger).map_err(explained)?)),
+        None => None,
+    };
     progress.finish_and_clear();
+    if let Some((path, weekly)) = weekly {
+        print(&csv_of(&weekly.frame().map_err(|e| e.to_string())?)?, Some(path))?;
+        eprintln!("wrote {}", path.display());
+    }
     if let Some(path) = &arguments.report {
         measurement.report().write_html(path).map_err(|e| e.to_string())?;
         eprintln!("wrote {}", path.display());
@@ -111,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 impl Arguments {
     /// The files that are written, with their options.
     fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        [("--out", &self.out), ("--report", &self.report)].into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+        [("--out", &self.out), ("--report", &self.report), ("--weekly", &self.weekly)].into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
 }
 
@@ -127,10 +138,13 @@ fn writable(arguments: &Arguments) -> Result<(), String> {
         }
         not_an_input(option, path, given.into_iter().flatten().map(PathBuf::as_path))?;
     }
-    match (&arguments.out, &arguments.report) {
-        (Some(out), Some(report)) if same_file(out, report) => Err(format!("--out and --report are the same file, {}; name two", out.display())),
-        _ => Ok(()),
+    let outputs: Vec<_> = arguments.outputs().collect();
+    for (index, (one, path)) in outputs.iter().enumerate() {
+        if let Some((other, _)) = outputs[index + 1..].iter().find(|(_, other)| same_file(path, other)) {
+            return Err(format!("{one} and {other} are the same file, {}; name two", path.display()));
+        }
     }
+    Ok(())
 }
 
 fn not_an_input<'a>(option: &str, path: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<(), String> {
@@ -173,13 +187,12 @@ fn rendered(measurement: &Measurement, format: Format) -> Result<String, String>
     match format {
         Format::Text => Ok(measurement.to_string()),
         Format::Json => serde_json::to_string_pretty(measurement).map_err(|e| e.to_string()),
-        Format::Csv => csv_of(measurement),
+        Format::Csv => measurement.effects_frame().map_err(|e| e.to_string()).and_then(|frame| csv_of(&frame)),
     }
 }
 
-/// The tidy frame of effects as CSV text; absent numbers are empty.
-fn csv_of(measurement: &Measurement) -> Result<String, String> {
-    let frame = measurement.effects_frame().map_err(|e| e.to_string())?;
+/// A tidy frame as CSV text; absent numbers are empty.
+fn csv_of(frame: &DataFrame) -> Result<String, String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(frame.get_column_names().iter().map(|n| n.as_str())).map_err(|e| e.to_string())?;
     for row in 0..frame.height() {
@@ -187,7 +200,7 @@ fn csv_of(measurement: &Measurement) -> Result<String, String> {
         writer.write_record(fields.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     }
     let bytes = writer.into_inner().map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map_err(|e| e.to_string())
+    String::from_utf8(bytes).map(|text| text.trim_end().to_owned()).map_err(|e| e.to_string())
 }
 
 /// One field, numbers in full precision.

@@ -60,15 +60,22 @@ pub struct Span {
     pub period: Period,
     /// The half of the baseline, 1 or 2.
     pub half: Option<u8>,
+    /// The week of the period, counted from 1, where the partition is by week.
+    pub week: Option<u32>,
     /// The days.
     pub days: DaySpan,
 }
 
 impl Span {
-    /// The name: the period, with the half behind it.
+    /// The name: the period, with the half or the week behind it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.half.map_or_else(|| self.period.name().to_owned(), |half| format!("{}{half}", self.period.name()))
+        let period = self.period.name();
+        match (self.half, self.week) {
+            (Some(half), _) => format!("{period}{half}"),
+            (None, Some(week)) => format!("{period}_week{week}"),
+            (None, None) => period.to_owned(),
+        }
     }
 }
 
@@ -147,7 +154,8 @@ pub struct SaleDays {
     pub store: Option<String>,
 }
 
-/// How every line falls into exactly one atom. [`Study::plan`](crate::study::Study::plan) makes it: at most 256 classes and 8 spans.
+/// How every line falls into exactly one atom. [`Study::plan`](crate::study::Study::plan) makes it: at most 256 classes and 8 spans. That of
+/// [`Study::weekly`](crate::study::Study::weekly) has a span a week, at most 254, and wants no baskets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition {
     pub(crate) products: Ids,
@@ -161,6 +169,8 @@ pub struct Partition {
     pub(crate) spans: Vec<Span>,
     pub(crate) offer: OfferRule,
     pub(crate) markdown: MarkdownRule,
+    /// Whether baskets are counted.
+    pub(crate) baskets: bool,
 }
 
 impl Partition {
@@ -204,6 +214,12 @@ impl Partition {
     #[must_use]
     pub const fn markdown(&self) -> &MarkdownRule {
         &self.markdown
+    }
+
+    /// Whether baskets are counted: with up to 8 spans, not by week.
+    #[must_use]
+    pub const fn baskets(&self) -> bool {
+        self.baskets
     }
 
     /// Values of the product table by product of the partition, NaN where unknown.
@@ -387,9 +403,9 @@ pub struct CellTable {
     pub amounts: Vec<String>,
     /// Atom-major: `columns[atom * amounts.len() + amount][customer]`.
     pub columns: Vec<Vec<f64>>,
-    /// Distinct baskets by role and period, and of any role by period.
+    /// Distinct baskets by role and period, and of any role by period; none where the partition wants none.
     pub baskets: Vec<BasketCell>,
-    /// Bit `s` is set where the customer has a line in span `s`.
+    /// Bit `s` is set where the customer has a line in span `s`; spans beyond the 32nd share its bit.
     pub seen: Vec<u32>,
     /// Redemptions by customer: distinct baskets with an offer line, or rows of the log.
     pub redemptions: Option<Vec<u32>>,

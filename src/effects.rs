@@ -174,6 +174,11 @@ impl<'a> Grid<'a> {
         grid
     }
 
+    /// Whether the estimator takes the baseline off.
+    pub(crate) fn differences(&self) -> bool {
+        !self.before.is_empty()
+    }
+
     /// How many outcomes there are.
     pub(crate) fn len(&self) -> usize {
         self.atoms.len() * self.table.amounts.len() + self.baskets.len()
@@ -228,6 +233,19 @@ impl<'a> Grid<'a> {
             self.before.push(before.map_or_else(|| vec![0.0; table.customers], |b| b.baskets.clone()));
             self.exposure.push(exposure(cell.period));
         }
+    }
+
+    /// A form's value for each customer, the scaled before-columns taken off where the estimator differences.
+    pub(crate) fn by_customer(&self, form: &[f64]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.table.customers];
+        for (index, coefficient) in form.iter().enumerate().filter(|(_, c)| **c != 0.0) {
+            sum.iter_mut().zip(self.values(index)).for_each(|(s, v)| *s += coefficient * v);
+            if let Some(before) = self.before.get(index) {
+                let factor = coefficient * self.exposure[index];
+                sum.iter_mut().zip(before).for_each(|(s, b)| *s -= factor * b);
+            }
+        }
+        sum
     }
 
     /// The coefficients of a measure over the atoms that meet a condition.

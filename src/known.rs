@@ -102,8 +102,22 @@ pub enum Reason {
     ZeroVariance,
     /// The normal distribution is used: there are no degrees of freedom.
     Normal,
+    /// There are too few segments.
+    FewSegments,
+    /// It needs the offer lines, which are not told apart by week.
+    NotByWeek,
+    /// It lies before the announcement, or the start.
+    BeforeStart,
     /// It was not given.
     NotGiven,
+    /// It was not asked for.
+    NotAsked,
+    /// It stands beside the family of answers that are adjusted for each other.
+    NotInFamily,
+    /// The cap is not above zero.
+    CapNotPositive,
+    /// The assumption that it needs is not stated.
+    AssumptionNotStated,
     /// The procedure did not select it.
     NotSelected,
     /// The denominator is not above zero.
@@ -157,7 +171,14 @@ impl Reason {
             Self::NothingBought => "no assigned customer bought anything",
             Self::ZeroVariance => "the outcome does not vary",
             Self::Normal => "the normal distribution is used",
+            Self::FewSegments => "there are too few segments",
+            Self::NotByWeek => "offer lines are not told apart by week",
+            Self::BeforeStart => "it lies before the announcement or the start",
             Self::NotGiven => "it was not given",
+            Self::NotAsked => "it was not asked for",
+            Self::NotInFamily => "it stands beside the family of answers",
+            Self::CapNotPositive => "the cap is not above zero",
+            Self::AssumptionNotStated => "the assumption that it needs is not stated",
             Self::NotSelected => "it was not selected",
             Self::DenominatorNotPositive => "the denominator is not above zero",
             Self::DenominatorZero => "the denominator is zero",
@@ -179,7 +200,7 @@ impl Reason {
 macro_rules! serialize_known {
     ($type:ty { $($kind:ident $field:ident),* $(,)? }) => {
         impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
                 let mut map = serializer.serialize_map(None)?;
                 $(serialize_known!(@ $kind self $field map);)*

@@ -65,6 +65,10 @@ impl CellSource for CellFrame {
             let text = format!("customer ids are {} here and {} in the assignment", self.customers.kind(), assignment.customers.kind());
             return Err(Problem::new(Input::Cells, Fault::IdTypes, text).column("customer").remedy("Cast one of the two").into());
         }
+        if partition.spans.iter().any(|span| span.week.is_some()) {
+            let problem = Problem::new(Input::Cells, Fault::Unsupported, "cells summed elsewhere are not summed by week");
+            return Err(problem.remedy("Make the weekly curve from the lines, with a Ledger").into());
+        }
         let of = rows(&self.customers).of;
         let place: Vec<Option<usize>> = (0..assignment.len()).map(|i| of.get(&assignment.customers.text(i)).copied()).collect();
         let mut problems = Problems::default();

@@ -18,7 +18,8 @@
 //! The SQL is written for DuckDB and `PostgreSQL`. A `day` with a time counts as its day, in the time zone of the session where it has one. `PostgreSQL`
 //! cuts names at 63 bytes: suppliers with long names need short ones there.
 //!
-//! What only the lines can tell is absent then, with its reason: counts of lines outside the windows, the share of product-days on sale.
+//! What only the lines can tell is absent then, with its reason: counts of lines outside the windows, the share of product-days on sale. The weekly curve
+//! ([`Study::weekly`](crate::study::Study::weekly)) needs the lines.
 
 mod frame;
 mod sql;

@@ -35,6 +35,8 @@ pub(super) struct Clusters {
     basis: Vec<Vec<f64>>,
     /// Degrees of freedom, the same for every linear combination.
     pub(super) df: f64,
+    /// Clusters with customers in the arm that has fewer of them.
+    pub(super) smaller_arm: usize,
 }
 
 /// `Z_g' w` of a cluster with the eigenvectors and eigenvalues of `Z_g' Z_g`, `Z` an orthonormal basis of the regressors: `H_gg = Z_g Z_g'`.
@@ -50,17 +52,23 @@ struct Hat {
 impl Fit {
     /// The same fit with scores summed by cluster.
     pub(super) fn with_clusters(mut self, design: &Design<'_>, codes: &[u32], rule: ClusterRule) -> Result<Self, Undefined> {
-        let (rows, starts, names) = sorted(codes);
+        if self.clusters.is_some() {
+            return Err(Undefined::Unsupported("pairs are clusters already: matched pairs cannot be clustered again"));
+        }
+        // A customer without weight says nothing.
+        let (rows, starts, names) = sorted(codes, |row| self.effect[row] != 0.0);
+        let mut in_arm = [0_usize; 2];
         for arm in [Arm::Target, Arm::Control] {
             let holds = |range: &[usize]| rows[range[0]..range[1]].iter().any(|&row| design.arm[row as usize] == arm);
             let clusters = starts.windows(2).filter(|range| holds(range)).count();
             if clusters < LEAST {
                 return Err(Undefined::TooFewClusters { arm, clusters, needed: LEAST });
             }
+            in_arm[usize::from(arm == Arm::Control)] = clusters;
         }
-        let (n, count, k) = (codes.len() as f64, names.len() as f64, self.coefficients as f64);
+        let (n, count, k) = (rows.len() as f64, names.len() as f64, self.coefficients as f64);
         let basis = self.basis.take();
-        let mut clusters = Clusters { rows, starts, factor: 1.0, adjusted: None, basis: Vec::new(), df: count - 1.0 };
+        let mut clusters = Clusters { rows, starts, factor: 1.0, adjusted: None, basis: Vec::new(), df: count - 1.0, smaller_arm: in_arm[0].min(in_arm[1]) };
         match (rule, basis) {
             (ClusterRule::Cr2 | ClusterRule::Default, Some(basis)) => clusters.adjust(&self, design, basis, &names)?,
             (ClusterRule::Cr2, None) => {
@@ -75,8 +83,8 @@ impl Fit {
 }
 
 /// Rows cluster by cluster, where each begins, and the codes, clusters in the order of their codes.
-fn sorted(codes: &[u32]) -> (Vec<u32>, Vec<usize>, Vec<u32>) {
-    let mut rows: Vec<u32> = (0..codes.len()).zip(0..).map(|(_, row)| row).collect();
+fn sorted(codes: &[u32], counts: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<usize>, Vec<u32>) {
+    let mut rows: Vec<u32> = (0..codes.len()).zip(0..).filter(|(index, _)| counts(*index)).map(|(_, row)| row).collect();
     rows.sort_by_key(|&row| codes[row as usize]);
     let mut starts: Vec<usize> = (0..rows.len()).filter(|&at| at == 0 || codes[rows[at] as usize] != codes[rows[at - 1] as usize]).collect();
     let names = starts.iter().map(|&at| codes[rows[at] as usize]).collect();
@@ -87,9 +95,9 @@ fn sorted(codes: &[u32]) -> (Vec<u32>, Vec<usize>, Vec<u32>) {
 impl Clusters {
     /// Pairs of one customer of each arm: `G/(G - 1)` makes the covariance that of the differences.
     pub(super) fn pairs(codes: &[u32]) -> Self {
-        let (rows, starts, names) = sorted(codes);
+        let (rows, starts, names) = sorted(codes, |_| true);
         let count = names.len() as f64;
-        Self { rows, starts, factor: count / (count - 1.0), adjusted: None, basis: Vec::new(), df: count - 1.0 }
+        Self { rows, starts, factor: count / (count - 1.0), adjusted: None, basis: Vec::new(), df: count - 1.0, smaller_arm: names.len() }
     }
 
     /// The rule as it was used: CR2 where residuals are adjusted.

@@ -8,7 +8,7 @@ use super::clusters::Clusters;
 use super::design::usable;
 use super::fit::{Fit, Part};
 use super::interval::{Df, Estimate, Interval, Known, Level, Ratio, RatioMoments, Reason};
-use super::linear::dot;
+use super::linear::{Slopes, dot};
 use super::wald::Wald;
 use super::{Outcome, Undefined};
 use crate::study::{Arm, DfRule};
@@ -141,18 +141,9 @@ pub struct Contrast {
 
 /// Applies a fit to outcomes.
 pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
-    let n = fit.effect.len();
-    for (column, outcome) in outcomes.iter().enumerate() {
-        check(outcome.values, n, column)?;
-        if let Some((before, _)) = outcome.before {
-            check(before, n, column)?;
-        } else if fit.differences {
-            return Err(Undefined::NoBaseline { outcome: column });
-        }
-    }
-    let differenced: Vec<Vec<f64>> = if fit.differences { difference(outcomes) } else { Vec::new() };
-    let columns: Vec<&[f64]> = if fit.differences { differenced.iter().map(Vec::as_slice).collect() } else { outcomes.iter().map(|o| o.values).collect() };
-    let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(&s.rows, &s.operator, &columns)).collect();
+    let columns = fit.columns(outcomes)?;
+    let columns: Vec<&[f64]> = columns.iter().map(AsRef::as_ref).collect();
+    let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(s, &columns)).collect();
     let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
     if let Some(clusters) = &fit.clusters {
         parts = vec![clustered(fit, clusters, &parts, &columns, &slopes)];
@@ -163,6 +154,26 @@ pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Und
         _ => None,
     });
     Ok(Contrast { outcomes: outcomes.len(), columns: columns.len(), parts, population, residual_df: fit.residual_df })
+}
+
+impl Fit {
+    /// The columns that weights are applied to: the outcomes, or their differences with the scaled before-columns behind them.
+    pub(super) fn columns<'o>(&self, outcomes: &[Outcome<'o>]) -> Result<Vec<Cow<'o, [f64]>>, Undefined> {
+        let n = self.effect.len();
+        for (column, outcome) in outcomes.iter().enumerate() {
+            check(outcome.values, n, column)?;
+            if let Some((before, _)) = outcome.before {
+                check(before, n, column)?;
+            } else if self.differences {
+                return Err(Undefined::NoBaseline { outcome: column });
+            }
+        }
+        if self.differences {
+            Ok(difference(outcomes).into_iter().map(Cow::Owned).collect())
+        } else {
+            Ok(outcomes.iter().map(|o| Cow::Borrowed(o.values)).collect())
+        }
+    }
 }
 
 fn check(values: &[f64], n: usize, column: usize) -> Result<(), Undefined> {
@@ -187,23 +198,16 @@ fn difference(outcomes: &[Outcome<'_>]) -> Vec<Vec<f64>> {
 }
 
 /// `B = sum_i operator_i y_i'`, row-major k x columns.
-fn slopes_of(rows: &[u32], operator: &[Vec<f64>], columns: &[&[f64]]) -> Vec<f64> {
-    let by_column: Vec<Vec<f64>> = columns
-        .par_iter()
-        .map(|column| {
-            let y: Vec<f64> = rows.iter().map(|&row| column[row as usize]).collect();
-            // Centring first: the operator's columns sum to zero only up to rounding.
-            let centre = y.first().copied().unwrap_or(0.0);
-            let y: Vec<f64> = y.iter().map(|v| v - centre).collect();
-            operator.iter().map(|o| dot(o, &y)).collect()
-        })
-        .collect();
-    (0..operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
+fn slopes_of(slopes: &Slopes, columns: &[&[f64]]) -> Vec<f64> {
+    let by_column: Vec<Vec<f64>> = columns.par_iter().map(|column| slopes.of(column)).collect();
+    (0..slopes.operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
 }
 
-/// The sums of one outcome over a part.
+/// The sums of a column over a part.
 struct Sums {
+    /// Sum of `w_i y_i`.
     weighted: f64,
+    /// What rounding took from `weighted`, where it is known.
     rest: f64,
     mean: f64,
     raw: f64,

@@ -24,7 +24,7 @@ const BLOCK: usize = 4096;
 /// the same covariates is the same estimator (Zhao and Percival 2017), so there is no option for it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EntropyBalancing {
-    /// `Default` and `Hc3` divide by `(1 - h_i)^2`, `Hc2` by `1 - h_i`, `Hc0` by nothing.
+    /// `Default` and `Hc3` divide by `(1 - h_i)^2`, `Hc2` by `1 - h_i`, `Hc0` by nothing; `Hc1` is `Hc0` times `N / (N - K)`.
     pub covariance: CovarianceRule,
 }
 
@@ -56,8 +56,9 @@ impl Estimator for EntropyBalancing {
         let mut effect = covariates.weights();
         target.rows.iter().for_each(|&row| effect[row as usize] = 1.0 / target.n() as f64);
         control.rows.iter().zip(&balance.weights).for_each(|(&row, w)| effect[row as usize] = -w);
-        let multiplier =
-            self.multipliers(&balance.weights, &operator, &z).map_err(|at| Undefined::LeverageOne { arm: Arm::Control, row: control.rows[at] as usize })?;
+        let multiplier = self
+            .multipliers(&balance.weights, &operator, &z, covariates.inflation(covariates.k() + 2))
+            .map_err(|at| Undefined::LeverageOne { arm: Arm::Control, row: control.rows[at] as usize })?;
         let infinite = f64::INFINITY;
         let parts = vec![
             Part {
@@ -79,7 +80,7 @@ impl Estimator for EntropyBalancing {
 
 impl EntropyBalancing {
     /// `w_i` over the power of `1 - h_i`, or the place of a control whose leverage is 1.
-    fn multipliers(self, weights: &[f64], operator: &[Vec<f64>], z: &[Vec<f64>]) -> Result<Vec<f64>, usize> {
+    fn multipliers(self, weights: &[f64], operator: &[Vec<f64>], z: &[Vec<f64>], inflation: f64) -> Result<Vec<f64>, usize> {
         let slack = |row: usize| 1.0 - weights[row] - operator.iter().zip(z).map(|(o, z)| o[row] * z[row]).sum::<f64>();
         let multiplier = |(row, w): (usize, &f64)| {
             let slack = slack(row);
@@ -88,6 +89,7 @@ impl EntropyBalancing {
             }
             Ok(match self.covariance {
                 CovarianceRule::Hc0 => *w,
+                CovarianceRule::Hc1 => w * inflation.sqrt(),
                 CovarianceRule::Hc2 => w / slack.sqrt(),
                 _ => w / slack,
             })

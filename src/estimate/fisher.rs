@@ -4,6 +4,8 @@
 //! Binomial Probabilities*, 2000): no factorial, no cancelling at large n. Tails are summed outwards by the ratio of neighbours, so that they are right
 //! relative to their own size.
 
+use std::cmp::Ordering;
+
 use super::distribution::binomial_probability;
 
 /// Probabilities that differ by less than this, relative, are equal: both are right to about 1e-13.
@@ -91,27 +93,27 @@ impl Hypergeometric {
         let mode = self.mode();
         let limit = self.probability(x) * (1.0 + TIE);
         let unlikely = |k: u64| self.probability(k) <= limit;
-        let p = if x < mode {
-            // The first count from the mode on that is not likelier: from there on probabilities fall.
-            let (mut low, mut high) = (mode, self.high.saturating_add(1));
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if unlikely(middle) { high = middle } else { low = middle + 1 }
+        let p = match x.cmp(&mode) {
+            // From the mode on probabilities fall.
+            Ordering::Less => self.at_most(x) + self.at_least(first(mode, self.high.saturating_add(1), unlikely)),
+            // Up to the mode they rise: the last one is before the first that is likelier.
+            Ordering::Greater => {
+                let likelier = first(self.low, mode.saturating_add(1), |k| !unlikely(k));
+                self.at_least(x) + likelier.checked_sub(1).map_or(0.0, |last| self.at_most(last))
             }
-            self.at_most(x) + self.at_least(low)
-        } else if x > mode {
-            // The last one up to the mode: one below the first that is likelier.
-            let (mut low, mut high) = (self.low, mode.saturating_add(1));
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if unlikely(middle) { low = middle + 1 } else { high = middle }
-            }
-            self.at_least(x) + low.checked_sub(1).map_or(0.0, |last| self.at_most(last))
-        } else {
-            1.0
+            Ordering::Equal => 1.0,
         };
         p.min(1.0)
     }
+}
+
+/// The first number from `low` on, before `high`, from which on `holds` is true; `high` if there is none.
+fn first(mut low: u64, mut high: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
 }
 
 #[cfg(test)]

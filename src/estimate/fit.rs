@@ -169,6 +169,12 @@ impl Fit {
         self.clusters.as_ref().map(Clusters::count)
     }
 
+    /// How many clusters have customers in the arm that has fewer of them, where the design has some.
+    #[must_use]
+    pub fn clusters_in_smaller_arm(&self) -> Option<usize> {
+        self.clusters.as_ref().map(|clusters| clusters.smaller_arm)
+    }
+
     /// The rule of its covariance, where the design has clusters.
     #[must_use]
     pub fn cluster_rule(&self) -> Option<ClusterRule> {

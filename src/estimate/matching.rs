@@ -31,6 +31,18 @@ impl Estimator for MatchedPairs {
         false
     }
 
+    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
+        if design.strata.is_some() {
+            return Err(Undefined::Unsupported("matched pairs have no strata: they say themselves how customers compare"));
+        }
+        design.validate()?;
+        let fit = self.weigh(design)?;
+        match design.clusters {
+            None => Ok(fit),
+            Some((codes, rule)) => fit.with_clusters(design, codes, rule),
+        }
+    }
+
     fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         if self.pairs.len() != design.arm.len() {
             return Err(Undefined::Lengths { expected: design.arm.len(), found: self.pairs.len() });

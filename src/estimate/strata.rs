@@ -39,7 +39,7 @@ impl<E: Estimator> Estimator for PostStratified<E> {
 
     fn estimand(&self) -> Estimand {
         match (self.estimator.estimand(), self.shares) {
-            (own @ (Estimand::AverageOverTargetIfParallel | Estimand::AverageOverPopulation), _) => own,
+            (own @ (Estimand::AverageOverTargetIfParallel | Estimand::AverageOverPopulation | Estimand::AverageAsWeighted), _) => own,
             (_, Shares::Target) => Estimand::AverageOverTarget,
             (_, Shares::Assigned) => Estimand::AverageOverAssigned,
         }

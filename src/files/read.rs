@@ -89,7 +89,7 @@ fn signatures(columns: &Columns) -> Vec<Signature> {
 }
 
 fn of_customers(request: Request, columns: &Columns, wanted: &AssignmentColumns) -> Request {
-    let texts = wanted.stratum.iter().chain(&wanted.cluster).chain(&wanted.segments);
+    let texts = wanted.stratum.iter().chain(&wanted.cluster).chain(&wanted.segments).chain(&wanted.exploratory_segments);
     request
         .required(columns.name("customer"), Kind::Text)
         .column(columns.name("promotion"), Kind::Text)

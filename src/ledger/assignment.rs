@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Fault, Input, Problem, Problems, Result, listed};
 use crate::study::{Arm, Assignment, Codes, Ids};
 
 /// The name of a missing stratum, cluster or segment.
-const NONE: &str = "(none)";
+pub(crate) const NONE: &str = "(none)";
 
 /// Which columns of the assignments (or customers) frame are read besides `customer` and `arm`; the table `[assignment]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,8 +25,11 @@ pub struct AssignmentColumns {
     /// The cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// Segments.
+    /// Segments, named before the results are seen.
     pub segments: Vec<String>,
+    /// Segments looked at afterwards: measured alike, and called exploratory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exploratory_segments: Vec<String>,
     /// Numeric attributes, for covariates and contacts.
     #[serde(skip)]
     pub attributes: Vec<String>,
@@ -34,7 +37,7 @@ pub struct AssignmentColumns {
 
 impl AssignmentColumns {
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.stratum.iter().chain(&self.cluster).chain(&self.segments).chain(&self.attributes).map(String::as_str)
+        self.stratum.iter().chain(&self.cluster).chain(&self.segments).chain(&self.exploratory_segments).chain(&self.attributes).map(String::as_str)
     }
 }
 
@@ -138,7 +141,8 @@ impl Reading<'_> {
         let lookup = self.lookup(ids.as_ref())?;
         assignment.stratum = self.codes(wanted.stratum.as_ref(), lookup.as_deref())?;
         assignment.cluster = self.codes(wanted.cluster.as_ref(), lookup.as_deref())?;
-        for name in &wanted.segments {
+        assignment.exploratory.clone_from(&wanted.exploratory_segments);
+        for name in wanted.segments.iter().chain(&wanted.exploratory_segments) {
             assignment.segments.extend(self.codes(Some(name), lookup.as_deref())?.map(|codes| (name.clone(), codes)));
         }
         for name in &wanted.attributes {

@@ -21,6 +21,7 @@ mod unmet;
 mod visits;
 
 pub use assignment::AssignmentColumns;
+pub(crate) use assignment::NONE as NO_NAME;
 pub use columns::{Columns, NAMES};
 pub use lines::{Ledger, Lines};
 pub use oddities::{FirstNegative, LargestLine, Oddities, RepeatedLine, Repeats, Signs};

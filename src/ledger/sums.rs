@@ -168,7 +168,9 @@ impl<'r> Reader<'r> {
             let row = hit.row as usize;
             self.count_line(&mut read.lines, hit, view.quantity[row], view.net_sales[row]);
             read.lacking.look(hit, view.unit_cost.as_ref(), view.vat.as_ref());
-            read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
+            if self.partition.baskets {
+                read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
+            }
             if wants_stores {
                 read.stores.extend(self.store(chunk, row));
             }
@@ -330,8 +332,10 @@ impl<'a> Sums<'a> {
     fn count(&mut self, read: Vec<BlockRead>) {
         for block in read {
             self.lines = self.lines.plus(block.lines);
-            for (customer, spans) in block.visits.spans() {
-                self.seen[customer as usize] |= spans;
+            if self.partition.baskets {
+                block.visits.spans().for_each(|(customer, spans)| self.seen[customer as usize] |= spans);
+            } else {
+                block.hits.iter().for_each(|hit| self.seen[hit.customer as usize] |= 1 << hit.span.min(31));
             }
             self.visits.extend(block.visits);
             self.lacking.add(block.lacking, block.offset);
@@ -350,7 +354,7 @@ impl<'a> Sums<'a> {
             spans: self.partition.spans.clone(),
             amounts: amounts.iter().map(|a| a.name.clone()).collect(),
             columns,
-            baskets: self.visits.cells(self.partition, self.customers),
+            baskets: if self.partition.baskets { self.visits.cells(self.partition, self.customers) } else { Vec::new() },
             seen: self.seen,
             redemptions: self.visits.redemptions(self.partition, assignment),
             facts,

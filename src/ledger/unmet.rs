@@ -314,7 +314,7 @@ mod tests {
     fn so_many_lines_in_the_windows_are_looked_at_and_no_more() {
         let spans = [[10, 19], [30, 99]].map(|[first, last]| {
             let days = DaySpan::new(Day::from_epoch(first), Day::from_epoch(last)).unwrap();
-            Span { period: Period::Promotion, half: None, days }
+            Span { period: Period::Promotion, half: None, week: None, days }
         });
         for chunk in [1, 7, 50, 200] {
             let ledger = ledger(200, chunk);

@@ -50,6 +50,25 @@ pub(super) fn facts(study: &Study, fit: &Fit) -> DesignFacts {
     }
 }
 
+/// The study's own weights, with the names of the covariates they were fitted on.
+pub(super) struct Fitted {
+    pub(super) fit: Fit,
+    pub(super) covariate_names: Vec<String>,
+}
+
+/// Fits the design of a study to the cells of a plan.
+pub(super) fn fitted(study: &Study, plan: &Plan, table: &CellTable, estimator: &dyn Estimator) -> Result<Fitted> {
+    if estimator.differences() && plan.windows.days(Period::Baseline) == 0 {
+        let problem = Problem::new(Input::Promotion, Fault::OutsideLedger, "difference_in_differences needs a baseline").column("baseline_days");
+        return Err(problem.remedy("Bring lines from before the promotion, or choose another estimator").into());
+    }
+    let (names, columns) = covariates(study, plan, table)?;
+    let columns: Vec<&[f64]> = if estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };
+    let covariate_names = if estimator.adjusts() { names } else { Vec::new() };
+    let fit = estimator.fit(&study.design(&columns)).map_err(|u| named(u, &covariate_names, study))?;
+    Ok(Fitted { fit, covariate_names })
+}
+
 /// The covariates of a study: baselines of its measures per role, then attributes.
 pub(super) fn covariates(study: &Study, plan: &Plan, table: &CellTable) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
@@ -82,7 +101,7 @@ pub(super) fn named(undefined: crate::estimate::Undefined, names: &[String], stu
         let name = study.assignment.stratum.as_ref().and_then(|codes| codes.names.get(stratum as usize)).cloned().unwrap_or_default();
         let within = named(*reason, names, study);
         let text = format!("in stratum {name}: {}", within.problems().first().map_or_else(|| within.to_string(), |problem| problem.text.clone()));
-        let problem = Problem::new(Input::Design, Fault::Contradiction, text).column("assignment.strata").value(name);
+        let problem = Problem::new(Input::Design, Fault::Contradiction, text).column("assignment.stratum").value(name);
         return problem.remedy("Merge small strata, use fewer covariates, or the estimator unadjusted").into();
     }
     let text = match &undefined {

@@ -1,5 +1,7 @@
 //! Ids that never meet would be a study of zeros, which looks like a result; ids that meet in part would be one of too small effects.
 
+use hashbrown::{HashMap, HashSet};
+
 use super::Plan;
 use crate::cells::{CellSource, CellTable, Partition, Role};
 use crate::error::{Fault, Input, Problem, Problems, Result, cut, nearest};
@@ -163,10 +165,11 @@ impl Meeting<'_> {
     /// Products that the promotion lists and nobody knows.
     fn listed(&mut self) {
         for role in [Role::Focal, Role::Substitute] {
-            let respelled = |index: u32| self.unmet.products.iter().any(|r| r.index == index);
+            let respelled: HashSet<u32> = self.unmet.products.iter().map(|r| r.index).collect();
+            let respelled = |index: u32| respelled.contains(&index);
             let nowhere: Vec<u32> = self.unmet.nowhere.iter().copied().filter(|index| self.role(*index) == role && !respelled(*index)).collect();
             let Some(&first) = nowhere.first() else { continue };
-            let twins: Vec<(u32, u32)> = nowhere.iter().filter_map(|&index| Some((index, self.twin(index)?))).collect();
+            let twins = self.twins(&nowhere);
             // A product of the offer that has another role because its id is written in another way.
             let stray: Vec<&(u32, u32)> = twins.iter().filter(|(_, twin)| role == Role::Focal && self.role(*twin) != Role::Focal).collect();
             if let Some((index, twin)) = stray.first() {
@@ -202,11 +205,14 @@ impl Meeting<'_> {
         }
     }
 
-    /// The product of the table whose id is another spelling of this one.
-    fn twin(&self, product: u32) -> Option<u32> {
-        let Ids::Texts(ids) = &self.partition.products else { return None };
-        let plain = plain_id(ids.get(product as usize)?);
-        ids.iter().take(self.partition.listed).zip(0..).find(|(id, _)| plain_id(id) == plain).map(|(_, index)| index)
+    /// Those of some products with the first product of the table whose id is another spelling of theirs.
+    fn twins(&self, products: &[u32]) -> Vec<(u32, u32)> {
+        let Ids::Texts(ids) = &self.partition.products else { return Vec::new() };
+        let mut listed = HashMap::with_capacity(self.partition.listed);
+        for (id, index) in ids.iter().take(self.partition.listed).zip(0_u32..) {
+            listed.entry(plain_id(id)).or_insert(index);
+        }
+        products.iter().filter_map(|&index| Some((index, *listed.get(&plain_id(ids.get(index as usize)?))?))).collect()
     }
 
     /// The product of the table whose id is nearest to this one, of those with the same number in it: other numbers are other products.

@@ -1,36 +1,46 @@
 //! The one place that knows the order of the rooms: plan, cells, estimate, effects, money, checks.
 
 mod amounts;
+mod caps;
 mod design;
+mod families;
+mod goals;
 mod meeting;
 mod names;
 mod oddities;
 mod plan;
 mod products;
+mod redeemers;
 mod result;
+mod rows;
+mod segments;
 mod warnings;
+mod weekly;
 
+pub use caps::{CapResult, CutCustomers};
+pub use families::Family;
 pub use plan::Plan;
+pub use redeemers::{RedeemerEffect, Redeemers};
 pub use result::{
     AbsentMeasure, ArmCell, ArmCount, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer, GoalResult,
     Measurement, Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
 };
+pub use segments::{BetweenSegments, Interaction, Segment, SegmentEffect, Segmentation};
+pub use weekly::{Curve, Payback, PaybackWeek, WeekEffect, WeekEstimate, WeekWeights, Weekly};
 
 use rayon::prelude::*;
 
-use design::{covariates, named};
+use design::{Fitted, fitted};
+use rows::Beside;
 
 use crate::cells::{CellSource, CellTable, Role};
 use crate::effects::{ArmSums, Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
-use crate::error::{Error, Fault, Input, Problem, Result, known_names, short};
+use crate::error::{Error, Fault, Input, Problem, Result};
 use crate::estimate::{ArmForm, Contrast, Df, Estimator, Fit, Level, estimator};
 use crate::known::{Known, Reason};
 use crate::profit::{Books, Redemptions, bridge, burned_budget, ratios};
-use crate::study::{Alternative, Arm, EstimatorName, Goal, GoalSubject, GoalThreshold, Period, Study};
+use crate::study::{Arm, EstimatorName, Period, Study};
 use crate::validity::{Evidence, all as all_checks, conclude};
-
-/// The power for which a least detectable effect is given.
-const POWER: f64 = 0.8;
 
 impl Study {
     /// Measures the promotion: makes the cells of `source`, weights them, and says what they allow to conclude.
@@ -56,6 +66,7 @@ struct Job<'a> {
     covariate_names: Vec<String>,
     fit: Fit,
     grid: Grid<'a>,
+    beside: Beside,
     contrast: Contrast,
     effects: Vec<Effect>,
     level: Level,
@@ -66,27 +77,21 @@ impl<'a> Job<'a> {
     fn new(study: &'a Study, plan: &'a Plan, table: &'a CellTable) -> Result<Self> {
         table.validate(&plan.partition, &study.assignment, &plan.amounts)?;
         let estimator = estimator(&study.options);
-        if estimator.differences() && plan.windows.days(Period::Baseline) == 0 {
-            let problem = Problem::new(Input::Promotion, Fault::OutsideLedger, "difference_in_differences needs a baseline").column("baseline_days");
-            return Err(problem.remedy("Bring lines from before the promotion, or choose another estimator").into());
-        }
         if estimator.differences() && study.promotion.markdown.is_some() && table.facts.baseline_on_sale.is_none() {
             let problem = Problem::new(Input::Cells, Fault::Unsupported, "cells summed elsewhere do not hold the baseline by days on sale").column("markdown");
             return Err(problem
                 .remedy("difference_in_differences needs it for the parts on general sale: choose another estimator, or leave `markdown` out")
                 .into());
         }
-        let (covariate_names, columns) = covariates(study, plan, table)?;
-        let columns: Vec<&[f64]> = if estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };
-        let covariate_names = if estimator.adjusts() { covariate_names } else { Vec::new() };
-        let fit = estimator.fit(&study.design(&columns)).map_err(|u| named(u, &covariate_names, study))?;
+        let Fitted { fit, covariate_names } = fitted(study, plan, table, estimator.as_ref())?;
         let grid = Grid::new(table, &plan.windows, estimator.differences());
-        let contrast = fit.contrast(&grid.outcomes())?;
+        let beside = Beside::new(study, &plan.measures, table, &grid)?;
+        let contrast = fit.contrast(&beside.outcomes(&grid))?;
         let markdown = study.promotion.markdown.is_some();
         let effects = effects(&plan.windows, study.promotion.announced.is_some_and(|a| a < study.promotion.start), markdown);
         let level = Level::from(&study.options);
         let sums = ArmSums::new(table, &study.assignment.arm);
-        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, contrast, effects, level, sums })
+        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, beside, contrast, effects, level, sums })
     }
 
     fn measure(&self) -> Result<Measurement> {
@@ -127,10 +132,15 @@ impl<'a> Job<'a> {
             absent: self.plan.absent.clone(),
             covariance: self.covariance(),
             descriptive: Descriptive { dilution: self.dilution(&effects) },
+            families: families::families(study.options.multiplicity, &effects),
+            cap: self.cap_result(),
+            effects_scaled: self.effects_scaled()?,
+            redeemers: self.per_redeemer(),
             effects,
             ratios: ratios(&books, self.redemptions().count),
             burned_budget: burned_budget(&books, self.redemptions()),
             profit,
+            segments: segments::segmentations(self)?,
             naive: self.naive(),
             goals,
             checks,
@@ -252,49 +262,6 @@ impl<'a> Job<'a> {
         forms
     }
 
-    fn effect_estimates(&self) -> Vec<EffectEstimate> {
-        let of = |measure: &Measure| self.forms(measure).into_iter().map(|(effect, form)| self.effect(measure, effect, form)).collect::<Vec<_>>();
-        self.plan.measures.par_iter().flat_map_iter(of).collect()
-    }
-
-    fn effect(&self, measure: &Measure, effect: String, form: Known<Vec<f64>>) -> EffectEstimate {
-        let coefficients = match form {
-            Known::Value(form) => form,
-            Known::Missing(reason) => return absent_effect(&measure.name, effect, reason),
-        };
-        let form = self.contrast.effect(&coefficients);
-        let estimate = self.contrast.estimate(&form, self.level);
-        let raw = self.arm_cell(self.grid.arm_sums(&coefficients, &self.sums));
-        let relative = self.contrast.relative(&coefficients, self.level);
-        let (ci_low, ci_high) = crate::profit::limits(&estimate);
-        let mde = estimate.df.map(|df| {
-            let power = self.level.with_alternative(Alternative::Greater).with_confidence(POWER).critical(df);
-            (self.level.critical(df) + power) * estimate.std_error
-        });
-        EffectEstimate {
-            measure: measure.name.clone(),
-            effect,
-            target_mean: Known::Value(raw.target.mean),
-            control_mean: Known::Value(raw.control.mean),
-            per_customer: Known::Value(estimate.value),
-            std_error: Known::Value(estimate.std_error),
-            df: match estimate.df {
-                Known::Value(Df::Normal) => Known::Missing(Reason::Normal),
-                df => df.map(Df::value),
-            },
-            p_value: estimate.p_value,
-            ci_low,
-            ci_high,
-            total: Known::Value(estimate.value * self.study.assignment.count(Arm::Target) as f64),
-            mde,
-            relative: RelativeUplift {
-                estimate: relative.estimate,
-                level: Known::Value(self.contrast.value(&self.contrast.level(&coefficients))),
-                interval: relative.interval,
-            },
-        }
-    }
-
     fn covariance(&self) -> Named<EffectCovariance> {
         let of = |measure: &Measure| {
             let (effects, forms): (Vec<String>, Vec<ArmForm>) =
@@ -349,144 +316,17 @@ impl<'a> Job<'a> {
         }
         Known::Value(NaiveReading { per_customer: redeemers / n_redeemers - rest / n_rest })
     }
-
-    /// A goal against the one-sided limits at (1 + confidence) / 2.
-    fn goal(&self, goal: &Goal, books: &Books<'_>) -> Result<GoalResult> {
-        let (Some(subject), Some(threshold)) = (goal.subject(), goal.threshold()) else {
-            return Err(unknown_goal(goal, "has no subject or no threshold", "", &[]));
-        };
-        let n = books.target_customers;
-        let decision = match subject {
-            GoalSubject::Row(row) => {
-                let form = books
-                    .row(row)
-                    .ok_or_else(|| unknown_goal(goal, "names no row of the bridge", row, &books.rows().iter().map(|(r, _)| *r).collect::<Vec<_>>()))?;
-                let (scale, limit) = match threshold {
-                    GoalThreshold::PerCustomer(x) => (1.0 / n, x),
-                    GoalThreshold::Total(x) | GoalThreshold::Relative(x) => (1.0, x),
-                };
-                form.map(|f| self.decision(f.clone().times(scale).plus_constant(-limit), self.contrast.value(&f) * scale))
-            }
-            GoalSubject::Effect { effect, measure } => self.effect_goal(goal, effect, measure, threshold, n)?,
-        };
-        let (answer, p_value) = match &decision {
-            Known::Missing(reason) => (GoalAnswer::Undecided, Known::Missing(*reason)),
-            Known::Value(decision) => self.answer(decision),
-        };
-        let estimate = match decision {
-            Known::Missing(reason) => Known::Missing(reason),
-            Known::Value(decision) => decision.estimate,
-        };
-        Ok(GoalResult {
-            goal: goal.name.clone(),
-            effect: goal.effect.clone(),
-            measure: goal.measure.clone(),
-            row: goal.row.clone(),
-            threshold,
-            estimate,
-            p_value,
-            answer,
-        })
-    }
-
-    /// What the sign of a form decides, at its own degrees of freedom.
-    fn decision(&self, form: ArmForm, estimate: f64) -> Decision {
-        let df = self.contrast.df(&form, self.level.df);
-        Decision { form, df, estimate: Known::Value(estimate) }
-    }
-
-    /// Met, missed or undecided by the limits. What does not vary decides nothing, unless it is a constant: a known cost, a lump sum.
-    fn answer(&self, decision: &Decision) -> (GoalAnswer, Known<f64>) {
-        let level = self.level.with_alternative(Alternative::Greater).with_confidence(0.5 + self.level.confidence / 2.0);
-        let found = self.contrast.estimate_at(&decision.form, decision.df, level);
-        let low = match found.interval.low() {
-            Some(low) if found.std_error > 0.0 || decision.form.is_constant() => low,
-            _ => return (GoalAnswer::Undecided, found.p_value),
-        };
-        let high = 2.0 * found.value - low;
-        let answer = if low >= 0.0 {
-            GoalAnswer::Met
-        } else if high < 0.0 {
-            GoalAnswer::Missed
-        } else {
-            GoalAnswer::Undecided
-        };
-        (answer, found.p_value)
-    }
-
-    /// A measure that a goal names and that is not there: mistyped, or one that these inputs do not give.
-    fn unknown_measure(&self, goal: &Goal, measure: &str) -> Error {
-        let known: Vec<&str> = self.plan.measures.iter().map(|m| m.name.as_str()).collect();
-        match self.plan.absent.iter().find(|absent| absent.measure == measure) {
-            Some(absent) => {
-                let text = format!("the goal \"{}\" names a measure that cannot be made: {}", short(&goal.name), absent.reason.text());
-                let problem = Problem::new(Input::Promotion, Fault::Contradiction, text).column("goals").value(measure);
-                problem.remedy(format!("Bring what it needs, or choose one of {}", known.join(", "))).into()
-            }
-            None => unknown_goal(goal, "names no known measure", measure, &known),
-        }
-    }
-
-    fn effect_goal(&self, goal: &Goal, effect: &str, measure: &str, threshold: GoalThreshold, n: f64) -> Result<Known<Decision>> {
-        let known = self.plan.measures.iter().find(|m| m.name == measure).ok_or_else(|| self.unknown_measure(goal, measure))?;
-        let forms = self.forms(known);
-        let names: Vec<&str> = forms.iter().map(|(name, _)| name.as_str()).collect();
-        let form = forms.iter().find(|(name, _)| name == effect).ok_or_else(|| unknown_goal(goal, "names no known effect", effect, &names))?;
-        let coefficients = match &form.1 {
-            Known::Value(coefficients) => coefficients,
-            Known::Missing(reason) => return Ok(Known::Missing(*reason)),
-        };
-        let form = self.contrast.effect(coefficients);
-        let value = self.contrast.value(&form);
-        Ok(Known::Value(match threshold {
-            GoalThreshold::PerCustomer(x) => self.decision(form.plus_constant(-x), value),
-            GoalThreshold::Total(x) => self.decision(form.plus_constant(-x / n), value * n),
-            GoalThreshold::Relative(x) => {
-                let level = self.contrast.level(coefficients);
-                let sign = if self.contrast.value(&level) < 0.0 { -1.0 } else { 1.0 };
-                // The degrees of freedom of the relative interval, so that goal and interval agree.
-                let df = self.contrast.ratio_df(&form, &level, self.level.df);
-                Decision { form: form.plus(-x * sign, &level), df, estimate: self.contrast.relative(coefficients, self.level).estimate }
-            }
-        }))
-    }
 }
 
-/// What answers a goal.
-struct Decision {
-    /// The form whose sign decides.
-    form: ArmForm,
-    df: Df,
-    /// The estimate in the threshold's own terms.
-    estimate: Known<f64>,
-}
-
-fn absent_effect(measure: &str, effect: String, reason: Reason) -> EffectEstimate {
-    let none = Known::Missing(reason);
-    EffectEstimate {
-        measure: measure.to_owned(),
-        effect,
-        target_mean: none,
-        control_mean: none,
-        per_customer: none,
-        std_error: none,
-        df: none,
-        p_value: none,
-        ci_low: none,
-        ci_high: none,
-        total: none,
-        mde: none,
-        relative: RelativeUplift { estimate: none, level: none, interval: crate::estimate::Interval::Missing { reason } },
+/// Degrees of freedom as a number; the normal distribution has none.
+fn degrees(df: Known<Df>) -> Known<f64> {
+    match df {
+        Known::Value(Df::Normal) => Known::Missing(Reason::Normal),
+        df => df.map(Df::value),
     }
 }
 
 fn missing_attribute(name: &str, key: &str) -> Error {
     let problem = Problem::new(Input::Assignment, Fault::MissingColumn, format!("{key} names an attribute that the assignment does not have")).column(name);
     problem.remedy("Bring the numeric column in the assignments or customers").into()
-}
-
-/// A goal that speaks of something that is not there: `name` is what it says, `known` what it may say.
-fn unknown_goal(goal: &Goal, text: &str, name: &str, known: &[&str]) -> Error {
-    let problem = Problem::new(Input::Promotion, Fault::UnknownName, format!("the goal \"{}\" {text}", short(&goal.name))).column("goals").value(name);
-    problem.remedy(known_names(name, known)).into()
 }

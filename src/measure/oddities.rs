@@ -39,9 +39,12 @@ fn discounts<'a>(oddities: Option<&'a Oddities>, promotion: &'a Promotion) -> im
     oddities.into_iter().flat_map(|oddities| &oddities.signs).filter(declared)
 }
 
-/// Whether more than half of the values have the wrong sign.
+/// Fewer discounts than this may all be corrections.
+const ENOUGH: u64 = 20;
+
+/// Whether more than half of the values have the wrong sign, and there are enough of them to say so.
 fn turned(signs: &Signs) -> bool {
-    2 * signs.negative > signs.nonzero
+    signs.nonzero >= ENOUGH && 2 * signs.negative > signs.nonzero
 }
 
 /// What is odd and measured all the same.

@@ -74,6 +74,7 @@ impl Study {
             spans: spans(windows),
             offer,
             markdown,
+            baskets: true,
         })
     }
 
@@ -201,10 +202,10 @@ fn spans(windows: &Windows) -> Vec<Span> {
         let Some(days) = window.covered else { continue };
         match (window.period, windows.baseline_halves()) {
             (Period::Baseline, Some((first, second))) => {
-                spans.push(Span { period: Period::Baseline, half: Some(1), days: first });
-                spans.push(Span { period: Period::Baseline, half: Some(2), days: second });
+                spans.push(Span { period: Period::Baseline, half: Some(1), week: None, days: first });
+                spans.push(Span { period: Period::Baseline, half: Some(2), week: None, days: second });
             }
-            (period, _) => spans.push(Span { period, half: None, days }),
+            (period, _) => spans.push(Span { period, half: None, week: None, days }),
         }
     }
     spans

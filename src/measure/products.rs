@@ -35,6 +35,10 @@ impl Products {
         }
         let substitutes = match &promotion.substitutes {
             Selection::Same(column) => same(column, &focal, catalogue)?,
+            // Products of the same need, less those on offer.
+            other @ (Selection::Category(_) | Selection::Where(_)) => {
+                selected(other, &mut ids, catalogue, "substitutes")?.difference(&focal).copied().collect()
+            }
             other => selected(other, &mut ids, catalogue, "substitutes")?,
         };
         if let Some(both) = substitutes.intersection(&focal).min() {

@@ -48,6 +48,17 @@ pub struct Measurement {
     pub absent: Vec<AbsentMeasure>,
     /// The effects, by measure.
     pub effects: Vec<EffectEstimate>,
+    /// Which answers are adjusted for each other, and what the joint intervals and p-values promise.
+    pub families: Vec<super::Family>,
+    /// The cap on the net sales of a customer, and the total under it; only where one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<super::CapResult>,
+    /// The effects with every customer's cells scaled down to the cap; only where that is asked for. Of them only the total of net sales is an effect on a
+    /// quantity of its own, the capped net sales of a customer; the parts divide it up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects_scaled: Vec<EffectEstimate>,
+    /// The effect per redeemer, under an assumption that must be stated.
+    pub redeemers: super::Redeemers,
     /// The covariance of the effects per customer, by measure.
     pub covariance: Named<EffectCovariance>,
     /// Figures that describe and do not prove.
@@ -58,6 +69,9 @@ pub struct Measurement {
     pub ratios: Vec<RatioEstimate>,
     /// Discount on units that would have been bought anyway.
     pub burned_budget: BurnedBudget,
+    /// Effects by segment, one list entry a column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<super::Segmentation>,
     /// What uncontrolled readings would have said.
     pub naive: Naive,
     /// The goals and whether they were met.
@@ -220,13 +234,19 @@ pub struct EffectEstimate {
     pub total: Known<f64>,
     /// The least effect that this design would have found with a power of 80 %.
     pub mde: Known<f64>,
+    /// The p-value in the family of all effects on the measure ([`Measurement::families`]).
+    pub p_value_joint: Known<f64>,
+    /// The lower limit of the interval that holds together with those of the family.
+    pub joint_low: Known<f64>,
+    /// The upper limit of that.
+    pub joint_high: Known<f64>,
     /// Relative to the estimator's own counterfactual.
     pub relative: RelativeUplift,
 }
 
 serialize_known!(EffectEstimate {
     plain measure, plain effect, known target_mean, known control_mean, known per_customer, known std_error, known df, known p_value,
-    known ci_low, known ci_high, known total, known mde, plain relative
+    known ci_low, known ci_high, known total, known mde, known p_value_joint, known joint_low, known joint_high, plain relative
 });
 
 /// An effect relative to the counterfactual.
@@ -293,21 +313,25 @@ pub struct GoalResult {
     pub threshold: GoalThreshold,
     /// The estimate in the threshold's own terms.
     pub estimate: Known<f64>,
-    /// One-sided p-value against not reaching it.
+    /// One-sided p-value against not reaching it; for two margins the larger of both.
     pub p_value: Known<f64>,
+    /// One-sided p-value against lying at or below the lower margin; for a threshold, against not reaching it.
+    pub p_above_low: Known<f64>,
+    /// One-sided p-value against lying at or above the upper margin.
+    pub p_below_high: Known<f64>,
     /// Whether it was met.
     pub answer: GoalAnswer,
 }
 
-serialize_known!(GoalResult { plain goal, plain effect, plain measure, plain row, plain threshold, known estimate, known p_value, plain answer });
+serialize_known!(GoalResult { plain goal, plain effect, plain measure, plain row, plain threshold, known estimate, known p_value, known p_above_low, known p_below_high, plain answer });
 
 /// Whether a goal was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GoalAnswer {
-    /// The lower limit is at or above the threshold.
+    /// The lower limit is at or above the threshold; the effect is shown to lie within the margins.
     Met,
-    /// The upper limit is below it.
+    /// The upper limit is below it; the effect is shown to lie outside the margins.
     Missed,
     /// Neither.
     Undecided,

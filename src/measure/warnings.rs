@@ -74,10 +74,6 @@ fn of_input(job: &Job<'_>) -> Vec<Warning> {
     warnings.extend(job.plan.warnings.iter().cloned());
     warnings.extend(log_quantities(job));
     warnings.extend(log_without_lines(job));
-    if !job.study.assignment.segments.is_empty() {
-        let names: Vec<&str> = job.study.assignment.segments.iter().map(|(name, _)| name.as_str()).collect();
-        warnings.push(Warning::new(Hazard::SegmentsNotMeasured, format!("effects by segment ({}) are not measured by this version", names.join(", "))));
-    }
     warnings
 }
 
@@ -126,18 +122,10 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
         warnings.push(Warning::new(Hazard::FewCustomersPerCovariate, text));
     }
     let options = &job.study.options;
-    if let Some(clusters) = job.fit.cluster_count() {
-        // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50.
-        let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
-        let enough = if adjusted { 20 } else { 50 };
-        if clusters < enough {
-            let rule = if adjusted { "CR2" } else { "this covariance" };
-            let text =
-                format!("the intervals rest on {clusters} clusters; with {rule} they can be trusted from about {enough} on. Assign smaller units next time");
-            warnings.push(Warning::new(Hazard::FewClusters, text));
-        }
-    }
-    if options.estimator == EstimatorName::Cuped && options.covariance == CovarianceRule::Default && !job.study.promotion.randomised {
+    warnings.extend(few_clusters(job));
+    warnings.extend(no_cluster(job));
+    let welch = options.covariance == CovarianceRule::Default && job.fit.cluster_count().is_none();
+    if options.estimator == EstimatorName::Cuped && welch && !job.study.promotion.randomised {
         let text = "cuped with its own covariance takes the slope as known, which needs a target that was drawn; use covariance = \"HC2\" or regression_att";
         warnings.push(Warning::new(Hazard::CupedNeedsRandomisation, text));
     }
@@ -169,4 +157,31 @@ fn control_skewness(job: &Job<'_>) -> f64 {
     let moment = |power: i32| controls.iter().map(|v| (v - mean).powi(power)).sum::<f64>() / n;
     let spread = moment(2).sqrt();
     if spread > 0.0 { moment(3) / spread.powi(3) } else { 0.0 }
+}
+
+/// Few clusters, in all or in one arm: their spread is hardly known.
+fn few_clusters(job: &Job<'_>) -> Option<Warning> {
+    let (clusters, smaller) = (job.fit.cluster_count()?, job.fit.clusters_in_smaller_arm()?);
+    // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50, and 20 in each arm.
+    let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
+    let (enough, enough_in_arm) = if adjusted { (20, 5) } else { (50, 20) };
+    (clusters < enough || smaller < enough_in_arm).then(|| {
+        let rule = if adjusted { "CR2" } else { "this covariance" };
+        let text = format!(
+            "the intervals rest on {clusters} clusters, {smaller} of them with customers in the smaller arm; with {rule} they can be trusted from about {enough} \
+             on, {enough_in_arm} in each arm. Assign smaller units next time, or use unadjusted, whose intervals allow for it (CR2)"
+        );
+        Warning::new(Hazard::FewClusters, text)
+    })
+}
+
+/// Customers without a cluster, who together count as one.
+fn no_cluster(job: &Job<'_>) -> Option<Warning> {
+    let clusters = job.study.assignment.cluster.as_ref()?;
+    let code = clusters.names.iter().position(|name| name == crate::ledger::NO_NAME)?;
+    let without = clusters.codes.iter().filter(|c| **c as usize == code).count();
+    (without > 1).then(|| {
+        let text = format!("{without} customers have no cluster and count as one; give each of them one of his own, or leave them out of the assignment");
+        Warning::new(Hazard::FewClusters, text)
+    })
 }

@@ -2,7 +2,7 @@
 
 use crate::cells::{Atom, Role};
 use crate::effects::{Effect, Grid, Measure};
-use crate::estimate::{ArmForm, Contrast, Estimate, Level};
+use crate::estimate::{ArmForm, Contrast, Estimate, Interval, Level};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{FundingRate, Period, Promotion};
 
@@ -60,13 +60,17 @@ impl MoneyRow {
 
 /// The limits of an estimate, with the reason where there is none.
 pub(crate) fn limits(estimate: &Estimate) -> (Known<f64>, Known<f64>) {
-    use crate::estimate::Interval;
-    let reason = match estimate.interval {
+    sides(&estimate.interval)
+}
+
+/// The limits of an interval, with the reason where there is none.
+pub(crate) fn sides(interval: &Interval) -> (Known<f64>, Known<f64>) {
+    let reason = match *interval {
         Interval::Missing { reason } => reason,
         Interval::AtLeast { .. } | Interval::AtMost { .. } => Reason::OneSided,
         _ => Reason::Unbounded,
     };
-    (Known::from_option(estimate.interval.low(), reason), Known::from_option(estimate.interval.high(), reason))
+    (Known::from_option(interval.low(), reason), Known::from_option(interval.high(), reason))
 }
 
 /// Everything the money needs: the contrast, the measures, the terms.

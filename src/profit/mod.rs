@@ -8,6 +8,6 @@ pub use bridge::{MoneyRow, Profit, SupplierBridge};
 pub use burned::{BurnedBounds, BurnedBudget, BurnedState};
 pub use ratios::RatioEstimate;
 
-pub(crate) use bridge::{Books, bridge, limits};
+pub(crate) use bridge::{Books, bridge, limits, sides};
 pub(crate) use burned::{Redemptions, burned_budget};
 pub(crate) use ratios::ratios;

@@ -3,6 +3,7 @@
 use super::headline::currency;
 use super::number::{ABSENT, Format, confidence, limits, p_value};
 use super::table::{RowKind, Set, Table};
+use super::together;
 use super::words::{Voice, customer, effect, effect_meaning, measure};
 use crate::known::{Known, Reason};
 use crate::measure::{EffectEstimate, Measurement};
@@ -35,7 +36,8 @@ pub(super) fn others(measurement: &Measurement) -> Vec<Table> {
 /// The effects on a measure in the order of reading: each part with its details, then the total.
 pub(super) fn in_order<'a>(measurement: &'a Measurement, name: &str) -> Vec<(RowKind, &'a EffectEstimate)> {
     let of_measure: Vec<&EffectEstimate> = measurement.effects.iter().filter(|e| e.measure == name).collect();
-    let parts = of_measure.iter().filter(|e| e.effect != "total" && !e.effect.contains('.'));
+    // What a cap takes off is no part; the table tells of it in a sentence.
+    let parts = of_measure.iter().filter(|e| !matches!(e.effect.as_str(), "total" | "above_cap") && !e.effect.contains('.'));
     let mut rows = Vec::with_capacity(of_measure.len());
     for part in parts {
         rows.push((RowKind::Part, *part));
@@ -70,6 +72,11 @@ fn table(measurement: &Measurement, name: &str, explained: bool) -> Table {
         table.push(*kind, cells(row, formats, voice));
     }
     table.notes = notes(&rows, explained);
+    let alone: Vec<&EffectEstimate> = rows.iter().map(|(_, row)| *row).collect();
+    // Behind what explains p and interval, before absences.
+    let place = table.notes.iter().take_while(|note| !note.starts_with(ABSENT)).count();
+    let told = together::jointly(measurement, &alone).into_iter().chain(Some(measurement).filter(|_| name == "net_sales").and_then(together::capped));
+    table.notes.splice(place..place, told);
     table
 }
 
@@ -112,7 +119,7 @@ fn notes(rows: &[(RowKind, &EffectEstimate)], explained: bool) -> Vec<String> {
         rows.iter().filter_map(|(_, e)| Some(format!("{}: {}", effect(&e.effect, Voice::Effects), effect_meaning(&e.effect)?))).collect();
     if explained && !meanings.is_empty() {
         notes.push(format!("{}.", meanings.join("; ")));
-        notes.push("The interval holds the values that fit the data; p says how easily chance alone would show as much.".to_owned());
+        notes.push("The interval holds the values that fit the data; p says how easily chance alone would show as much; each holds by itself.".to_owned());
     }
     notes.extend(absences(rows.iter().map(|(_, e)| (effect(&e.effect, Voice::Effects), first_reason(e)))));
     notes

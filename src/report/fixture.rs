@@ -4,11 +4,11 @@ use crate::cells::LineCounts;
 use crate::estimate::{Estimand, Interval};
 use crate::known::{Known, Reason};
 use crate::measure::{
-    AbsentMeasure, ArmCount, Arms, Covariates, Descriptive, DesignFacts, EffectEstimate, GoalAnswer, GoalResult, Measurement, Naive, NaiveReading, Named,
-    RelativeUplift, WindowSpans,
+    AbsentMeasure, ArmCount, Arms, Covariates, Descriptive, DesignFacts, EffectEstimate, Family, GoalAnswer, GoalResult, Measurement, Naive, NaiveReading,
+    Named, Redeemers, RelativeUplift, WindowSpans,
 };
 use crate::profit::{BurnedBounds, BurnedBudget, BurnedState, MoneyRow, Profit, RatioEstimate, SupplierBridge};
-use crate::study::{Alternative, Cut, Day, DaySpan, EstimatorName, GoalThreshold, Period};
+use crate::study::{Alternative, Cut, Day, DaySpan, EstimatorName, GoalThreshold, Multiplicity, Period};
 use crate::validity::{CheckResult, Conclusion, Hazard, Status, Warning};
 
 const TARGETS: f64 = 1_076.0;
@@ -38,6 +38,9 @@ pub(super) fn effect(measure: &str, name: &str, each: f64, std_error: f64, p: f6
         ci_high: Known::Value(each + 1.96 * std_error),
         total: Known::Value(each * TARGETS),
         mde: Known::Value(2.8 * std_error),
+        p_value_joint: Known::Value((5.0 * p).min(1.0)),
+        joint_low: Known::Value(each - 2.58 * std_error),
+        joint_high: Known::Value(each + 2.58 * std_error),
         relative: RelativeUplift {
             estimate: Known::Value(each / level),
             level: Known::Value(level),
@@ -60,6 +63,9 @@ pub(super) fn absent(measure: &str, name: &str, reason: Reason) -> EffectEstimat
         ci_high: none,
         total: none,
         mde: none,
+        p_value_joint: none,
+        joint_low: none,
+        joint_high: none,
         relative: RelativeUplift { estimate: none, level: none, interval: Interval::Missing { reason } },
         ..effect(measure, name, 0.0, 1.0, 1.0)
     }
@@ -103,6 +109,10 @@ pub(super) fn sound() -> Measurement {
         cells: Named::default(),
         absent: vec![AbsentMeasure { measure: "supplier_paid".to_owned(), reason: Reason::NoSupplierPaid }],
         effects: sound_effects(),
+        families: vec![Family::new("net_sales", Multiplicity::MaxT), Family::new("units", Multiplicity::MaxT)],
+        cap: None,
+        effects_scaled: Vec::new(),
+        redeemers: Redeemers::missing(Reason::AssumptionNotStated),
         covariance: Named::default(),
         descriptive: Descriptive { dilution: Known::Value(0.31) },
         profit: sound_profit(),
@@ -113,6 +123,7 @@ pub(super) fn sound() -> Measurement {
             state: BurnedState::Bounded,
             assumption: "the offer takes no focal unit away",
         },
+        segments: Vec::new(),
         naive: Naive {
             before_after: Known::Value(NaiveReading { per_customer: 21.7 }),
             redeemers_against_rest: Known::Value(NaiveReading { per_customer: 58.2 }),
@@ -201,6 +212,8 @@ fn goal() -> GoalResult {
         threshold: GoalThreshold::Relative(0.1),
         estimate: Known::Value(0.137),
         p_value: Known::Value(0.02),
+        p_above_low: Known::Value(0.02),
+        p_below_high: missing(Reason::NotGiven),
         answer: GoalAnswer::Met,
     }
 }
@@ -245,6 +258,8 @@ pub(super) fn refused() -> Measurement {
         threshold: GoalThreshold::Total(1_000.0),
         estimate: missing(Reason::NoCost),
         p_value: missing(Reason::NoCost),
+        p_above_low: missing(Reason::NoCost),
+        p_below_high: missing(Reason::NoCost),
         answer: GoalAnswer::Undecided,
     });
     refused.checks[2] = check("placebo", Status::Fail, "before the promotion the method finds 9.81 incremental units");

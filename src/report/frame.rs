@@ -9,7 +9,7 @@ use super::effects::first_reason;
 use crate::error::Result;
 use crate::estimate::Interval;
 use crate::known::{Known, Reason};
-use crate::measure::{EffectEstimate, Measurement};
+use crate::measure::{EffectEstimate, Measurement, SegmentEffect, Segmentation};
 use crate::profit::MoneyRow;
 use crate::validity::CheckResult;
 
@@ -17,7 +17,7 @@ impl Measurement {
     /// The effects, one row an effect and measure.
     ///
     /// Columns: `promotion, estimator, measure, effect` (text), `target_mean, control_mean, per_customer, std_error, df, p_value, ci_low, ci_high,
-    /// total, mde, relative, relative_low, relative_high` (f64, null where absent), `relative_interval` (the kind of the interval, as in the JSON; the
+    /// total, mde, p_value_joint, joint_low, joint_high, relative, relative_low, relative_high` (f64, null where absent), `relative_interval` (the kind of the interval, as in the JSON; the
     /// limits are those of `bounded`, `at_least` and `at_most`), `missing_reason` (why the first absent number is absent, else null).
     ///
     /// # Errors
@@ -40,11 +40,44 @@ impl Measurement {
             number("ci_high", |e| e.ci_high),
             number("total", |e| e.total),
             number("mde", |e| e.mde),
+            number("p_value_joint", |e| e.p_value_joint),
+            number("joint_low", |e| e.joint_low),
+            number("joint_high", |e| e.joint_high),
             number("relative", |e| e.relative.estimate),
             numbers("relative_low", effects.iter().map(|e| e.relative.interval.low())),
             numbers("relative_high", effects.iter().map(|e| e.relative.interval.high())),
             texts("relative_interval", effects.iter().map(|e| Some(kind(&e.relative.interval).to_owned()))),
             texts("missing_reason", effects.iter().map(|e| first_reason(e).map(reason))),
+        ])?)
+    }
+
+    /// The effects by segment, one row a column, segment, measure and effect; no row where no segments were asked for.
+    ///
+    /// Columns: `column, segment, measure, effect` (text), `declared` (boolean), `per_customer, std_error, df, p_value, ci_low, ci_high, total, shrunk,
+    /// shrunk_low, shrunk_high` (f64, null where absent).
+    ///
+    /// # Errors
+    /// When polars cannot make the frame.
+    pub fn segments_frame(&self) -> Result<DataFrame> {
+        let rows: Vec<(&Segmentation, &SegmentEffect)> = self.segments.iter().flat_map(|split| split.effects.iter().map(move |row| (split, row))).collect();
+        let text = |name: &str, value: fn(&(&Segmentation, &SegmentEffect)) -> String| texts(name, rows.iter().map(|row| Some(value(row))));
+        let number = |name: &str, value: fn(&SegmentEffect) -> Known<f64>| numbers(name, rows.iter().map(|(_, row)| value(row).value()));
+        Ok(DataFrame::new_infer_height(vec![
+            text("column", |(split, _)| split.column.clone()),
+            Column::new("declared".into(), rows.iter().map(|(split, _)| split.declared).collect::<Vec<bool>>()),
+            text("segment", |(_, row)| row.segment.clone()),
+            text("measure", |(_, row)| row.measure.clone()),
+            text("effect", |(_, row)| row.effect.clone()),
+            number("per_customer", |r| r.per_customer),
+            number("std_error", |r| r.std_error),
+            number("df", |r| r.df),
+            number("p_value", |r| r.p_value),
+            number("ci_low", |r| r.ci_low),
+            number("ci_high", |r| r.ci_high),
+            number("total", |r| r.total),
+            number("shrunk", |r| r.shrunk),
+            number("shrunk_low", |r| r.shrunk_low),
+            number("shrunk_high", |r| r.shrunk_high),
         ])?)
     }
 
@@ -94,11 +127,11 @@ impl Measurement {
     }
 }
 
-fn texts(name: &str, values: impl Iterator<Item = Option<String>>) -> Column {
+pub(super) fn texts(name: &str, values: impl Iterator<Item = Option<String>>) -> Column {
     Column::new(name.into(), values.collect::<Vec<_>>())
 }
 
-fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
+pub(super) fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
     Column::new(name.into(), values.map(|v| v.filter(|v| v.is_finite())).collect::<Vec<_>>())
 }
 
@@ -114,7 +147,7 @@ const fn kind(interval: &Interval) -> &'static str {
     }
 }
 
-fn reason(reason: Reason) -> String {
+pub(super) fn reason(reason: Reason) -> String {
     Name(reason).to_string()
 }
 

@@ -83,6 +83,7 @@ fn page(measurement: &Measurement) -> Markup {
                 main {
                     (effects_section(&page, &effects::others(measurement), forest(measurement)))
                     (money_section(&page, waterfall(measurement)))
+                    @for split in &page.segments { section { h2 { (split.title) } (table(split, false)) } }
                     @if let Some(goals) = &page.goals { section { h2 { (goals.title) } (table(goals, false)) } }
                     (checks_section(measurement, &page))
                     section.naive { h2 { "Naive readings" } (table(&page.naive, true)) }

@@ -14,10 +14,13 @@ mod html;
 mod money;
 mod number;
 mod page;
+mod segments;
 mod table;
 mod text;
+mod together;
 mod trust;
 mod verdict;
+mod weekly;
 mod words;
 
 #[cfg(test)]

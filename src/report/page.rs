@@ -4,7 +4,7 @@ use super::number::count;
 use super::table::Table;
 use super::verdict::{Verdict, verdict};
 use super::words::{Voice, estimator};
-use super::{closing, effects, headline, money, trust};
+use super::{closing, effects, headline, money, segments, together, trust};
 use crate::measure::Measurement;
 use crate::study::DaySpan;
 
@@ -29,6 +29,10 @@ pub(super) struct Page {
     pub(super) ratios: Option<Table>,
     /// The burned budget.
     pub(super) burned: Table,
+    /// Effects by segment, a table a column.
+    pub(super) segments: Vec<Table>,
+    /// The effects per redeemer.
+    pub(super) redeemers: Option<Table>,
     /// The goals.
     pub(super) goals: Option<Table>,
     /// The checks.
@@ -66,6 +70,8 @@ impl Page {
             bridges: money::bridges(measurement),
             ratios: money::ratios(measurement),
             burned: money::burned(measurement),
+            segments: segments::tables(measurement),
+            redeemers: together::redeemers(measurement),
             goals: trust::goals(measurement),
             checks: trust::checks(measurement),
             naive: trust::naive(measurement),
@@ -77,7 +83,7 @@ impl Page {
 
     /// The tables of money in order.
     pub(super) fn money(&self) -> Vec<&Table> {
-        self.bridges.iter().chain(&self.ratios).chain([&self.burned]).collect()
+        self.bridges.iter().chain(&self.ratios).chain([&self.burned]).chain(&self.redeemers).collect()
     }
 }
 

@@ -337,7 +337,7 @@ fn the_text_fits_a_terminal() {
 fn the_effects_frame_is_tidy() {
     let frame = refused().effects_frame().unwrap();
     let names: Vec<String> = frame.get_column_names().iter().map(ToString::to_string).collect();
-    let expected = "promotion estimator measure effect target_mean control_mean per_customer std_error df p_value ci_low ci_high total mde relative relative_low \
+    let expected = "promotion estimator measure effect target_mean control_mean per_customer std_error df p_value ci_low ci_high total mde p_value_joint joint_low joint_high relative relative_low \
         relative_high relative_interval missing_reason";
     assert_eq!(names.join(" "), expected);
     assert_eq!(frame.height(), refused().effects.len());

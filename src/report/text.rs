@@ -21,6 +21,9 @@ impl fmt::Display for Measurement {
         opening(f, &page)?;
         heading(f, &page.effects_title)?;
         tables(f, &page.effects.iter().collect::<Vec<_>>())?;
+        for split in &page.segments {
+            section(f, split)?;
+        }
         heading(f, "Money")?;
         tables(f, &page.money())?;
         if let Some(goals) = &page.goals {

@@ -5,9 +5,10 @@ use super::headline::{currency, find};
 use super::number::{ABSENT, Format, count, join, p_value};
 use super::table::{RowKind, Set, Table};
 use super::words::{Voice, check, effect, measure, retailer_row};
+use crate::estimate::Interval;
 use crate::known::Known;
 use crate::measure::{GoalAnswer, GoalResult, Measurement, NaiveReading};
-use crate::study::GoalThreshold;
+use crate::study::{GoalScale, GoalThreshold};
 use crate::validity::Status;
 
 /// The goals.
@@ -26,9 +27,8 @@ pub(super) fn goals(measurement: &Measurement) -> Option<Table> {
     ];
     let mut table = Table::new("Goals", &columns);
     for goal in &measurement.goals {
-        let (threshold, format) = threshold(goal);
-        let cells =
-            [goal.goal.clone(), subject(goal, voice), format.signed(threshold), format.known(goal.estimate), p_value(goal.p_value), answer(goal.answer, voice)];
+        let (wanted, format) = wanted(goal);
+        let cells = [goal.goal.clone(), subject(goal, voice), wanted, format.known(goal.estimate), p_value(goal.p_value), answer(goal, voice)];
         table.push(RowKind::Part, cells.to_vec());
     }
     table.notes = absences(measurement.goals.iter().map(|goal| (goal.goal.clone(), goal.estimate.reason())));
@@ -38,12 +38,24 @@ pub(super) fn goals(measurement: &Measurement) -> Option<Table> {
     Some(table)
 }
 
-fn threshold(goal: &GoalResult) -> (f64, Format) {
-    let estimate = goal.estimate.value().unwrap_or(0.0);
-    match goal.threshold {
-        GoalThreshold::Relative(x) => (x, Format::Percent),
-        GoalThreshold::PerCustomer(x) | GoalThreshold::Total(x) => (x, Format::money([x, estimate])),
-    }
+/// What is wanted, and how it and the estimate are shown.
+fn wanted(goal: &GoalResult) -> (String, Format) {
+    let numbers = goal.threshold.numbers();
+    let format = if relative(goal.threshold) { Format::Percent } else { Format::money(numbers.into_iter().chain(goal.estimate.value())) };
+    let text = match goal.threshold {
+        GoalThreshold::Relative(x) | GoalThreshold::PerCustomer(x) | GoalThreshold::Total(x) => format.signed(x),
+        GoalThreshold::NotBelow { low, .. } => format!("not below {}", format.show(low)),
+        GoalThreshold::Within { low, high, .. } => format!("within {}", format.interval(&Interval::Bounded { low, high })),
+    };
+    (text, format)
+}
+
+/// Whether a threshold is relative to the counterfactual mean.
+const fn relative(threshold: GoalThreshold) -> bool {
+    matches!(
+        threshold,
+        GoalThreshold::Relative(_) | GoalThreshold::Within { scale: GoalScale::Relative, .. } | GoalThreshold::NotBelow { scale: GoalScale::Relative, .. }
+    )
 }
 
 fn subject(goal: &GoalResult, voice: Voice) -> String {
@@ -53,8 +65,9 @@ fn subject(goal: &GoalResult, voice: Voice) -> String {
         _ => String::new(),
     };
     match goal.threshold {
-        GoalThreshold::PerCustomer(_) => format!("{of} per customer"),
-        GoalThreshold::Relative(_) | GoalThreshold::Total(_) => of,
+        GoalThreshold::Total(_) => of,
+        threshold if relative(threshold) => of,
+        _ => format!("{of} per customer"),
     }
 }
 
@@ -66,10 +79,11 @@ fn goal_effect(name: &str, voice: Voice) -> String {
     }
 }
 
-fn answer(answer: GoalAnswer, voice: Voice) -> String {
-    match answer {
-        GoalAnswer::Met => voice.choose("met", "difference above it"),
-        GoalAnswer::Missed => voice.choose("missed", "difference below it"),
+fn answer(goal: &GoalResult, voice: Voice) -> String {
+    let between = matches!(goal.threshold, GoalThreshold::Within { .. });
+    match goal.answer {
+        GoalAnswer::Met => voice.choose("met", if between { "difference within" } else { "difference above it" }),
+        GoalAnswer::Missed => voice.choose("missed", if between { "difference outside" } else { "difference below it" }),
         GoalAnswer::Undecided => "undecided",
     }
     .to_owned()

@@ -2,6 +2,7 @@
 
 use super::number::count;
 use super::words::Voice;
+use crate::known::Reason;
 use crate::measure::Measurement;
 use crate::study::{EstimatorName, Period};
 use crate::validity::{CheckResult, Conclusion, Status};
@@ -151,7 +152,13 @@ pub(super) fn refusal_in_short(measurement: &Measurement, reason: &str) -> Strin
 fn objection(measurement: &Measurement, reason: &str) -> Objection {
     let failed = failed(measurement, reason);
     let wide = reason == "placebo" && placebo_is_wide(measurement);
-    let (problem, remedy) = refusal(if wide { "placebo_width" } else { reason }, measurement.randomised);
+    let no_answer = reason == "no_placebo" && measurement.checks.iter().any(|c| c.check == "placebo" && c.statistic.reason() == Some(Reason::Undefined));
+    let key = match reason {
+        _ if wide => "placebo_width",
+        _ if no_answer => "placebo_undefined",
+        reason => reason,
+    };
+    let (problem, remedy) = refusal(key, measurement.randomised);
     let found = failed.map(|c| Voice::Differences.sentence(&c.text)).filter(|text| !text.is_empty());
     Objection { problem, found, remedy: remedy.to_owned() }
 }
@@ -168,6 +175,11 @@ fn refusal(reason: &str, randomised: bool) -> (String, &'static str) {
             "The same comparison, made in the weeks before the promotion, finds no difference, but is too uncertain to exclude one that would matter. What \
              it finds later may be such a difference.",
             "Bring a longer baseline or more customers, or draw the next target group at random.",
+        ),
+        "placebo_undefined" => (
+            "The target group was chosen, and whether it would have bought like the control anyway could not be tested: on the first half of the weeks before \
+             the promotion this way of comparing has no answer (what customers bought then does not tell them apart, or cannot be levelled out).",
+            "Use fewer covariates, or another estimator (unadjusted, difference_in_differences), or draw the next target group at random.",
         ),
         "nothing_bought" => (
             "No assigned customer bought anything in any window, so that there is nothing to compare.",

@@ -197,15 +197,7 @@ fn promotion(catalogue: &Catalogue) -> Promotion {
         in_unit_cost: false,
     }];
     promotion.costs = Costs { design: 250.0, execute: 120.0, measure: 100.0, per_contact: 0.05, per_redemption: 0.02, contacts: None };
-    promotion.goals = vec![Goal {
-        name: "meat +10 %".into(),
-        effect: Some("direct".into()),
-        measure: Some("net_sales".into()),
-        row: None,
-        relative: Some(0.1),
-        per_customer: None,
-        total: None,
-    }];
+    promotion.goals = vec![Goal::relative("meat +10 %", "direct", "net_sales", 0.1)];
     promotion
 }
 

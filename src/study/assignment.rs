@@ -56,8 +56,11 @@ pub struct Assignment {
     /// The cluster of each, for clustered covariance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Codes>,
-    /// Segments, by column name.
+    /// Segments, by column name; every column must be fixed before the promotion.
     pub segments: Vec<(String, Codes)>,
+    /// Those of `segments` that were not named before results were seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exploratory: Vec<String>,
     /// Numeric attributes fixed before the promotion, by column name.
     pub attributes: Vec<(String, Vec<f64>)>,
 }
@@ -146,7 +149,9 @@ impl Assignment {
                 problems.push(problem.first(row).value(values[row]).count(count).remedy("Fill it, or leave the column out"));
             }
         }
-        for (what, codes) in [("stratum", &self.stratum), ("cluster", &self.cluster)] {
+        for (what, codes) in
+            [("stratum", self.stratum.as_ref()), ("cluster", self.cluster.as_ref())].into_iter().chain(self.segments.iter().map(|(n, c)| (n.as_str(), Some(c))))
+        {
             let Some(codes) = codes else { continue };
             if let Some(row) = codes.codes.iter().position(|code| codes.names.len() <= *code as usize) {
                 let problem = problem(Fault::OutOfRange, "a code has no name").column(what).first(row).value(codes.codes[row]);

@@ -1,5 +1,6 @@
 //! What is asked: the promotion, who was assigned to which arm, and how to estimate. Plain data: no path, no frame.
 
+mod answers;
 mod assignment;
 mod day;
 mod goal;
@@ -10,10 +11,11 @@ mod selection;
 mod terms;
 mod windows;
 
+pub use answers::{Cap, CapForm, Multiplicity, RedeemerAssumption};
 pub use assignment::{Arm, Assignment, Codes};
 pub(crate) use day::how_to_write;
 pub use day::{Day, DaySpan, NotADay};
-pub use goal::{Goal, GoalSubject, GoalThreshold};
+pub use goal::{Goal, GoalScale, GoalSubject, GoalThreshold};
 pub use ids::Ids;
 pub use options::{Alternative, CovarianceRule, DfRule, EstimatorName, Options, Population};
 pub use promotion::{LiveElsewhere, OfferLines, Promotion, Redemption, UserMeasure};

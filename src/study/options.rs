@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Assignment;
+use super::{Assignment, Cap, Multiplicity, RedeemerAssumption};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 
 /// The estimators by name; [`crate::estimate`] says what each computes.
@@ -156,6 +156,14 @@ pub struct Options {
     pub covariates: Vec<String>,
     /// Numeric attributes of the assignment, fixed before the promotion, that are covariates too.
     pub customer_covariates: Vec<String>,
+    /// How the answers on one measure are adjusted for each other.
+    pub multiplicity: Multiplicity,
+    /// A cap on the net sales of a customer; the effects without it always stand beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Cap>,
+    /// What is assumed of those who redeem; without it no effect is attributed to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redeemers: Option<RedeemerAssumption>,
     /// Seed of whatever draws.
     pub seed: u64,
 }
@@ -171,6 +179,9 @@ impl Default for Options {
             population: Population::default(),
             covariates: vec!["net_sales".into()],
             customer_covariates: Vec::new(),
+            multiplicity: Multiplicity::default(),
+            cap: None,
+            redeemers: None,
             seed: 1,
         }
     }
@@ -205,13 +216,20 @@ impl Options {
             let problem = at("covariance", Fault::Unsupported, "CR2 is defined for unadjusted, regression and cuped without strata");
             problems.push(problem.value("CR2").remedy("Use covariance = \"CR1\" or \"default\""));
         }
-        if self.population == Population::Super && assignment.stratum.is_some() {
-            let problem = at("population", Fault::Unsupported, "population = \"super\" has no rule for strata");
-            problems.push(problem.value("super").remedy("Use population = \"assigned\", or leave [assignment] strata out"));
+        if self.population == Population::Super && (assignment.stratum.is_some() || assignment.cluster.is_some()) {
+            let problem = at("population", Fault::Unsupported, "population = \"super\" has no rule for strata and clusters");
+            problems.push(problem.value("super").remedy("Use population = \"assigned\", or leave [assignment] stratum and cluster out"));
+        }
+        if self.df != DfRule::Satterthwaite && assignment.cluster.is_some() {
+            let problem = at("df", Fault::Contradiction, "with clusters the degrees of freedom are those of the clusters");
+            problems.push(problem.value(format!("{:?}", self.df).to_lowercase()).remedy("Leave `df` out: customers of a cluster do not count one by one"));
         }
         if self.population == Population::Super && self.estimator != EstimatorName::Regression {
             let problem = at("population", Fault::Contradiction, "population = \"super\" belongs to the estimator regression");
             problems.push(problem.value(self.estimator).remedy("Use population = \"assigned\", or estimator = \"regression\""));
+        }
+        if let Some(cap) = &self.cap {
+            cap.validate(&mut problems);
         }
         problems.finish()
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::terms::{Costs, Discount, Funding, FundingRate, Margin, Markdown, Money, Payer, Supplier};
-use super::{Day, DaySpan, Goal, Selection, Where};
+use super::{Day, DaySpan, Goal, GoalThreshold, Selection, Where};
 use crate::error::{Fault, Input, Problem, Problems, Result, listed, nearest, short};
 
 /// The days of the longest window, a century: a longer one is a slip.
@@ -404,17 +404,32 @@ impl Promotion {
             if goal.subject().is_none() {
                 problems.push(at("goals", Fault::Contradiction, "a goal needs effect and measure, or row").value(&goal.name).remedy("Keep one of the two"));
             }
+            if goal.scale.is_some() && goal.within.is_none() && goal.not_below.is_none() {
+                let problem = at("goals.scale", Fault::Contradiction, "scale belongs to within and not_below").value(&goal.name);
+                problems.push(problem.remedy("Leave it out: relative, per_customer and total say themselves what they are in"));
+            }
             match goal.threshold() {
-                None => problems
-                    .push(at("goals", Fault::Contradiction, "a goal needs exactly one of relative, per_customer, total").value(&goal.name).remedy("Keep one")),
-                Some(super::GoalThreshold::Relative(_)) if goal.row.is_some() => {
+                None => problems.push(
+                    at("goals", Fault::Contradiction, "a goal needs exactly one of relative, per_customer, total, within, not_below")
+                        .value(&goal.name)
+                        .remedy("Keep one"),
+                ),
+                Some(GoalThreshold::Relative(_)) if goal.row.is_some() => {
                     problems.push(
                         at("goals", Fault::Contradiction, "a row of the bridge has no relative threshold")
                             .value(&goal.name)
                             .remedy("Give per_customer or total"),
                     );
                 }
-                Some(super::GoalThreshold::Relative(x) | super::GoalThreshold::PerCustomer(x) | super::GoalThreshold::Total(x)) if !x.is_finite() => {
+                Some(GoalThreshold::Within { .. } | GoalThreshold::NotBelow { .. }) if goal.row.is_some() => {
+                    let problem = at("goals", Fault::Unsupported, "within and not_below are for an effect on a measure").value(&goal.name);
+                    problems.push(problem.remedy("Give effect and measure, or a total that the row is to reach"));
+                }
+                Some(GoalThreshold::Within { low, high, .. }) if low >= high => {
+                    let problem = at("goals.within", Fault::OutOfRange, "the lower margin must lie below the upper one").value(&goal.name);
+                    problems.push(problem.remedy("Write within = [low, high], such as [-1.0, 1.0]"));
+                }
+                Some(threshold) if threshold.numbers().iter().any(|x| !x.is_finite()) => {
                     problems.push(at("goals", Fault::NotFinite, "a threshold must be a finite number").value(&goal.name).remedy("Mend it"));
                 }
                 Some(_) => {}

@@ -13,7 +13,7 @@ const RAW: f64 = 0.25;
 /// Standardised differences under the weights above this refuse a chosen target.
 const WEIGHTED: f64 = 0.1;
 
-/// Joint Wald test of baseline net sales per role (by permutation when an arm has fewer than 200 customers), and standardised differences, raw
+/// Joint Wald test of baseline net sales per role (by permutation when an arm has fewer than 200 customers; with strata or clusters always Wald's), and standardised differences, raw
 /// and under the weights.
 pub(super) struct BaselineBalance;
 

@@ -5,13 +5,13 @@ use super::placebo::Placebo;
 use super::{CheckResult, Status};
 use crate::cells::{CellTable, Role};
 use crate::effects::{Measure, measure_by_customer};
-use crate::estimate::{Estimator, Fit, Level, binomial_two_sided, chi_squared_sf, normal_sf};
+use crate::estimate::{Estimator, Fit, Level, Outcome, Unadjusted, binomial_two_sided, chi_squared_sf, normal_sf};
 use crate::known::{Known, Reason};
-use crate::study::{Arm, Ids, OfferLines, Period, Study, Windows};
+use crate::study::{Alternative, Arm, Assignment, DfRule, Ids, OfferLines, Period, Study, Windows};
 
 /// What a check may look at.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The study.
     pub study: &'a Study,
     /// The windows as covered.
@@ -63,7 +63,7 @@ impl Evidence<'_> {
 }
 
 /// A check: looks at the evidence, says pass, warn, fail or not run.
-pub trait Check: Send + Sync {
+pub(crate) trait Check: Send + Sync {
     /// The name in files.
     fn name(&self) -> &'static str;
 
@@ -73,7 +73,7 @@ pub trait Check: Send + Sync {
 
 /// All checks, in the order of the result.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Check>> {
+pub(crate) fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(SampleRatio),
         Box::new(BaselineBalance),
@@ -99,7 +99,22 @@ fn warn_if(warn: bool) -> Status {
     if warn { Status::Warn } else { Status::Pass }
 }
 
-/// Two-sided p of the difference of two shares, pooled (chi-square with one degree of freedom).
+/// Two-sided p of the difference between the arms' shares of customers that meet a condition: pooled (chi-square with one degree of freedom), or by clusters
+/// where the design has them.
+fn share_test(evidence: &Evidence<'_>, meets: impl Fn(usize) -> bool) -> f64 {
+    let assignment = &evidence.study.assignment;
+    if assignment.cluster.is_none() {
+        let [target, control] = [Arm::Target, Arm::Control].map(|arm| (evidence.share(arm, &meets), evidence.customers(arm)));
+        return two_shares(target.0, target.1, control.0, control.1);
+    }
+    let values: Vec<f64> = (0..assignment.len()).map(|i| f64::from(u8::from(meets(i)))).collect();
+    let fit = Unadjusted.fit(&evidence.study.design(&[])).ok();
+    let contrast = fit.and_then(|fit| fit.contrast(&[Outcome::new(&values)]).ok());
+    let level = Level { df: DfRule::Satterthwaite, ..evidence.level() }.with_alternative(Alternative::TwoSided);
+    contrast.and_then(|contrast| contrast.estimate(&contrast.effect(&[1.0]), level).p_value.value()).unwrap_or(1.0)
+}
+
+/// Two-sided p of the difference of two shares, pooled.
 fn two_shares(a: f64, n_a: f64, b: f64, n_b: f64) -> f64 {
     let pooled = (a * n_a + b * n_b) / (n_a + n_b);
     let variance = pooled * (1.0 - pooled) * (1.0 / n_a + 1.0 / n_b);
@@ -118,17 +133,50 @@ impl Check for SampleRatio {
         let Some(share) = evidence.study.assignment.target_share else {
             return CheckResult::not_run(self.name(), Reason::NoIntendedShare);
         };
-        let (target, n) = (evidence.study.assignment.count(Arm::Target), evidence.study.assignment.len());
+        let drawn = Drawn::of(&evidence.study.assignment);
+        let (target, n) = drawn.counts.iter().fold((0, 0), |(target, n), [t, c]| (target + t, n + t + c));
         let observed = target as f64 / n as f64;
-        let p = if n < 1000 {
-            binomial_two_sided(target as u64, n as u64, share)
+        let live: Vec<[u64; 2]> = drawn.counts.iter().copied().filter(|[t, c]| t + c > 0).collect();
+        let p = if live.len() == 1 && n < 1000 {
+            binomial_two_sided(target, n, share)
         } else {
-            let deviation = observed - share;
-            chi_squared_sf(n as f64 * deviation * deviation / (share * (1.0 - share)), 1.0)
+            // One chi-square with a degree of freedom a stratum.
+            let of = |[t, c]: &[u64; 2]| {
+                let n = (t + c) as f64;
+                (*t as f64 - share * n) * (*t as f64 - share * n) / (n * share * (1.0 - share))
+            };
+            chi_squared_sf(live.iter().map(of).sum(), live.len() as f64)
         };
         let status = if p < 0.001 { Status::Fail } else { warn_if(p < 0.01) };
-        let text = format!("{:.2} % of the customers are in the target, {:.2} % were intended", 100.0 * observed, 100.0 * share);
+        let within = if live.len() > 1 { format!(" (over {} strata)", live.len()) } else { String::new() };
+        let text = format!("{:.2} % of the {} are in the target, {:.2} % were intended{within}", 100.0 * observed, drawn.units, 100.0 * share);
         result(self.name(), status, observed, Some(p), if status == Status::Warn { 0.01 } else { 0.001 }, text)
+    }
+}
+
+/// What was drawn: customers, or whole clusters where no cluster straddles the arms; target and control units by stratum.
+struct Drawn {
+    units: &'static str,
+    counts: Vec<[u64; 2]>,
+}
+
+impl Drawn {
+    fn of(assignment: &Assignment) -> Self {
+        let side = |arm: Arm| usize::from(arm == Arm::Control);
+        if let Some(clusters) = &assignment.cluster {
+            let mut arms = vec![[false; 2]; clusters.names.len()];
+            clusters.codes.iter().zip(&assignment.arm).for_each(|(code, arm)| arms[*code as usize][side(*arm)] = true);
+            if arms.iter().all(|[target, control]| !(*target && *control)) {
+                let of = |which: usize| arms.iter().filter(|arms| arms[which]).count() as u64;
+                return Self { units: "clusters", counts: vec![[of(0), of(1)]] };
+            }
+        }
+        let strata = assignment.stratum.as_ref();
+        let mut counts = vec![[0; 2]; strata.map_or(1, |codes| codes.names.len())];
+        for (index, arm) in assignment.arm.iter().enumerate() {
+            counts[strata.map_or(0, |codes| codes.codes[index] as usize)][side(*arm)] += 1;
+        }
+        Self { units: "customers", counts }
     }
 }
 
@@ -182,7 +230,7 @@ impl Check for OtherPromotions {
             ids @ Ids::Integers(_) => customers.contains(ids.text(i).as_str()),
         };
         let (target, control) = (evidence.share(Arm::Target, in_other), evidence.share(Arm::Control, in_other));
-        let p = two_shares(target, evidence.customers(Arm::Target), control, evidence.customers(Arm::Control));
+        let p = share_test(evidence, in_other);
         let status = if p < 0.001 && (target - control).abs() > 0.05 { Status::Fail } else { warn_if(target.max(control) > 0.2) };
         let text = format!("{:.1} % of the target and {:.1} % of the control were in another live promotion", 100.0 * target, 100.0 * control);
         result(self.name(), status, target - control, Some(p), if status == Status::Warn { 0.2 } else { 0.05 }, text)
@@ -274,9 +322,10 @@ impl Check for Silence {
     fn run(&self, evidence: &Evidence<'_>) -> CheckResult {
         let cells = evidence.cells;
         let after = cells.spans.iter().enumerate().filter(|(_, s)| matches!(s.period, Period::Promotion | Period::Post)).fold(0_u32, |m, (i, _)| m | 1 << i);
-        let silent = |arm| evidence.share(arm, |i| cells.seen[i] & after == 0);
+        let is_silent = |i: usize| cells.seen[i] & after == 0;
+        let silent = |arm| evidence.share(arm, is_silent);
         let (target, control) = (silent(Arm::Target), silent(Arm::Control));
-        let p = two_shares(target, evidence.customers(Arm::Target), control, evidence.customers(Arm::Control));
+        let p = share_test(evidence, is_silent);
         let text = format!("{:.1} % of the target and {:.1} % of the control have no line after the start", 100.0 * target, 100.0 * control);
         result(self.name(), warn_if(p < 0.001), target - control, Some(p), 0.001, text)
     }

@@ -106,8 +106,6 @@ pub enum Hazard {
     CupedNeedsRandomisation,
     /// A small and skewed control: intervals are lopsided.
     SkewedControl,
-    /// Segments are given; this version does not measure them.
-    SegmentsNotMeasured,
     /// The totals speak of all assigned, times the target customers.
     TotalsOverAssigned,
     /// The quantities in the redemption log differ from the units of the lines it marks.

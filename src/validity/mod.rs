@@ -6,7 +6,7 @@ mod conclusion;
 mod permutation;
 mod placebo;
 
-pub use checks::{Check, Evidence, all};
+pub(crate) use checks::{Evidence, all};
 pub use conclusion::{Conclusion, Hazard, Warning, conclude};
 
 use serde::Serialize;

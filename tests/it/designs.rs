@@ -4,12 +4,12 @@ use std::fs;
 
 use promolift::error::Fault;
 use promolift::estimate::{
-    ClusterRule, Coarsening, Design, EntropyBalancing, Estimator, GivenWeights, Known, Level, MatchedPairs, Outcome, Regression, RegressionAtt, Unadjusted,
-    Undefined, coarsened_exact,
+    ClusterRule, Coarsening, Design, EntropyBalancing, Estimator, GivenWeights, Known, Level, MatchedPairs, Outcome, Regression, RegressionAtt, Simultaneous,
+    Unadjusted, Undefined, coarsened_exact,
 };
 use promolift::prelude::*;
-use promolift::study::{Codes, CovarianceRule};
-use promolift::validity::Hazard;
+use promolift::study::{Codes, CovarianceRule, DfRule, Population};
+use promolift::validity::{Hazard, Status};
 use serde_json::Value;
 
 use crate::compare::{IDENTITY, NUMBER, P_VALUE, entries, near, number, relative};
@@ -17,7 +17,7 @@ use crate::complete_journey::{effect, expected, folder, measured, utc};
 use crate::shop::{Dice, Shop, Traits};
 
 /// A column of the households' attributes, as codes in the order of the assignment.
-fn attribute(study: &Study, name: &str) -> Codes {
+pub(crate) fn attribute(study: &Study, name: &str) -> Codes {
     let text = fs::read_to_string(folder().join("attributes_c8.csv")).unwrap();
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let place = lines.next().unwrap().iter().position(|h| *h == name).unwrap();
@@ -188,6 +188,119 @@ fn few_clusters_warn_and_too_few_refuse() {
     shop.assignment.cluster = Some(Codes { names: vec!["a".into(), "b".into()], codes });
     let error = shop.study(EstimatorName::Unadjusted).measure(&shop.ledger()).unwrap_err();
     assert!(error.to_string().contains("clusters"), "{error}");
+}
+
+#[test]
+fn few_clusters_in_one_arm_warn_however_many_the_other_has() {
+    let mut shop = grouped(0, 0);
+    // Three stores in the control, thirty in the target.
+    let codes = shop.assignment.arm.iter().enumerate().map(|(i, a)| if *a == Arm::Control { (i % 3) as u32 } else { 3 + (i % 57) as u32 }).collect();
+    shop.assignment.cluster = Some(Codes { names: (0..60).map(|c| format!("store {c}")).collect(), codes });
+    let found = shop.measure(EstimatorName::RegressionAtt);
+    let text = &found.warnings.iter().find(|w| w.warning == Hazard::FewClusters).unwrap().text;
+    assert!(text.contains("clusters, 3 of them"), "{text}");
+}
+
+#[test]
+fn whole_clusters_are_what_was_drawn() {
+    let mut shop = grouped(0, 0);
+    shop.assignment.target_share = Some(0.5);
+    // Six stores an arm; those of the target are small.
+    let mut target = 0;
+    shop.assignment.arm.iter_mut().enumerate().for_each(|(i, a)| *a = if i % 5 == 0 { Arm::Target } else { Arm::Control });
+    let codes = shop.assignment.arm.iter().enumerate().map(|(i, a)| {
+        target += u32::from(*a == Arm::Target);
+        if *a == Arm::Target { target % 6 } else { 6 + (i % 6) as u32 }
+    });
+    let clusters = Codes { names: (0..12).map(|c| format!("store {c}")).collect(), codes: codes.collect() };
+    let check = |shop: &Shop| shop.measure(EstimatorName::Unadjusted).checks.into_iter().find(|c| c.check == "sample_ratio").unwrap();
+    assert_eq!(check(&shop).status, Status::Fail, "drawn one by one, a fifth is no half");
+    shop.assignment.cluster = Some(clusters);
+    let found = check(&shop);
+    assert!(found.status == Status::Pass && found.text.contains("of the clusters"), "{found:?}");
+}
+
+#[test]
+fn the_sample_ratio_is_summed_over_strata() {
+    let mut shop = grouped(0, 0);
+    shop.assignment.target_share = Some(0.5);
+    let n = shop.assignment.len();
+    // One half of the customers 3 to 1 in the target, the other 1 to 3: together they are even.
+    shop.assignment.arm.iter_mut().enumerate().for_each(|(i, a)| *a = if (i % 4 == 0) == (i < n / 2) { Arm::Control } else { Arm::Target });
+    let check = |shop: &Shop| shop.measure(EstimatorName::Unadjusted).checks.into_iter().find(|c| c.check == "sample_ratio").unwrap();
+    assert_eq!(check(&shop).status, Status::Pass);
+    shop.assignment.stratum = Some(Codes { names: vec!["a".into(), "b".into()], codes: (0..n).map(|i| u32::from(i >= n / 2)).collect() });
+    assert_eq!(check(&shop).status, Status::Fail);
+}
+
+#[test]
+fn options_that_have_no_meaning_with_clusters_are_told() {
+    let shop = grouped(0, 24);
+    let told = |estimator: EstimatorName, change: &dyn Fn(&mut Study)| {
+        let mut study = shop.study(estimator);
+        change(&mut study);
+        study.measure(&shop.ledger()).unwrap_err()
+    };
+    let error = told(EstimatorName::Unadjusted, &|s| s.options.df = DfRule::Residual);
+    assert!(error.has(Fault::Contradiction) && error.to_string().contains("degrees of freedom"), "{error}");
+    let error = told(EstimatorName::Regression, &|s| s.options.population = Population::Super);
+    assert!(error.has(Fault::Unsupported) && error.to_string().contains("clusters"), "{error}");
+    // CUPED's clusters have CR2 of the additive regression: its warning about Welch does not hold.
+    let found = shop.measure(EstimatorName::Cuped);
+    assert!(!found.warnings.iter().any(|w| w.warning == Hazard::CupedNeedsRandomisation), "{:?}", found.warnings);
+}
+
+#[test]
+fn customers_without_a_cluster_are_told() {
+    let mut shop = grouped(0, 24);
+    shop.assignment.cluster.as_mut().unwrap().names[5] = "(none)".into();
+    let found = shop.measure(EstimatorName::Unadjusted);
+    assert!(found.warnings.iter().any(|w| w.text.contains("customers have no cluster and count as one")), "{:?}", found.warnings);
+}
+
+#[test]
+fn weights_of_zero_are_no_clusters_and_pairs_are_not_clustered_again() {
+    let (arm, _, _, y) = sample(200, 17);
+    let clusters: Vec<u32> = (0..200).map(|i| i / 5).collect();
+    // Only the customers of every fourth cluster count.
+    let weights: Vec<f64> = clusters.iter().map(|c| f64::from(u8::from(c % 4 == 0))).collect();
+    let design = Design::new(&arm).with_clusters(&clusters, ClusterRule::Cr1);
+    let fit = GivenWeights { weights: weights.clone(), augmented: false }.fit(&design).unwrap();
+    assert_eq!(fit.cluster_count(), Some(10));
+    let contrast = fit.contrast(&[Outcome::new(&y)]).unwrap();
+    assert_eq!(contrast.estimate(&contrast.effect(&[1.0]), Level::default()).df.value().map(promolift::estimate::Df::value), Some(9.0));
+    let strata = vec![0; 200];
+    assert!(matches!(GivenWeights { weights, augmented: false }.fit(&Design::new(&arm).with_strata(&strata)), Err(Undefined::Unsupported(_))));
+    let pairs: Vec<u32> = (0..5).chain(0..5).collect();
+    let arm: Vec<Arm> = (0..10).map(|i| if i < 5 { Arm::Target } else { Arm::Control }).collect();
+    let found = MatchedPairs { pairs: pairs.clone() }.fit(&Design::new(&arm).with_clusters(&pairs, ClusterRule::Cr1));
+    assert!(matches!(found, Err(Undefined::Unsupported(_))), "{found:?}");
+}
+
+#[test]
+fn balancing_with_hc1_is_hc0_times_its_factor() {
+    let (arm, x, z, y) = sample(300, 19);
+    let covariates: [&[f64]; 2] = [&x, &z];
+    let control = |covariance: CovarianceRule| {
+        let contrast = EntropyBalancing { covariance }.fit(&Design::new(&arm).with_covariates(&covariates)).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+        contrast.variance(&contrast.level(&[1.0]))
+    };
+    relative("HC1", control(CovarianceRule::Hc1), control(CovarianceRule::Hc0) * 300.0 / 296.0, 1e-10);
+}
+
+#[test]
+fn a_strong_effect_is_no_surer_in_a_family_than_alone() {
+    // Ten outcomes, independent, each with a difference of many standard errors.
+    let mut dice = Dice(23);
+    let arm: Vec<Arm> = (0..400).map(|i| if i % 2 == 0 { Arm::Target } else { Arm::Control }).collect();
+    let columns: Vec<Vec<f64>> = (0..10).map(|_| arm.iter().map(|a| dice.normal() + if *a == Arm::Target { 1.5 } else { 0.0 }).collect()).collect();
+    let outcomes: Vec<Outcome<'_>> = columns.iter().map(|c| Outcome::new(c)).collect();
+    let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&outcomes).unwrap();
+    let forms: Vec<_> = (0..10).map(|i| contrast.effect(&(0..10).map(|j| f64::from(u8::from(i == j))).collect::<Vec<f64>>())).collect();
+    for joint in contrast.simultaneous(&forms, Simultaneous::MaxT, Level::default(), 1) {
+        let (alone, together) = (joint.alone.p_value.value().unwrap(), joint.p_value.value().unwrap());
+        assert!(alone < 1e-20 && alone <= together && together <= 10.0 * alone, "{alone:e} {together:e}");
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn out_writes_one_file_and_leaves_no_half_one() {
 #[test]
 fn out_that_cannot_be_written_is_told_before_the_work_and_leaves_nothing() {
     let folder = Folder::new();
-    for option in ["--out", "--report"] {
+    for option in ["--out", "--report", "--weekly"] {
         run("measure", &[option, &folder.at("no/such/result.txt")]).failed(2, &[option, "result.txt", "is not there; create it"]);
         run("measure", &[option, &folder.at("")]).failed(2, &[option, "this is a folder"]);
         // Before the inputs are looked at.
@@ -144,7 +144,7 @@ fn no_output_overwrites_an_input_or_the_other_output() {
     names.iter().for_each(|name| std::fs::write(folder.at(name), name).unwrap());
     let inputs: Vec<String> = options.iter().zip(names).flat_map(|(option, name)| [(*option).to_owned(), folder.at(name)]).collect();
     let through = |name: &str| format!("{}/../{}/{name}", folder.0.display(), folder.0.file_name().unwrap().to_str().unwrap());
-    for option in ["--out", "--report"] {
+    for option in ["--out", "--report", "--weekly"] {
         for name in names {
             for path in [folder.at(name), through(name)] {
                 let arguments = [inputs.clone(), vec![option.to_owned(), path]].concat();
@@ -156,6 +156,23 @@ fn no_output_overwrites_an_input_or_the_other_output() {
     run("measure", &both).failed(2, &["--out and --report are the same file", "page.html"]);
     names.iter().for_each(|name| assert_eq!(std::fs::read_to_string(folder.at(name)).unwrap(), *name));
     assert_eq!(folder.names().len(), names.len());
+}
+
+#[test]
+fn weekly_writes_the_curves_beside_the_verdict() {
+    let folder = Folder::new();
+    let run = run("measure", &["--weekly", &folder.at("weeks.csv")]).ok();
+    assert!(run.out.contains("Verdict: ") && run.err.contains("weeks.csv"), "{}", run.err);
+    assert_eq!(folder.names(), ["weeks.csv"]);
+    let mut reader = csv::Reader::from_path(folder.at("weeks.csv")).unwrap();
+    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let at = |name: &str| header.iter().position(|h| h == name).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    let total: Vec<&csv::StringRecord> = rows.iter().filter(|row| &row[at("measure")] == "net_sales" && &row[at("part")] == "total").collect();
+    let first = total.iter().find(|row| &row[at("period")] == "promotion").unwrap();
+    assert_eq!([&first[at("week")], &first[at("first_day")], &first[at("weights")]], ["1", "2024-05-06", "study"]);
+    assert_eq!((&total[0][at("weights")], &total[0][at("cumulative")]), ("unadjusted", ""));
+    assert!(total.iter().all(|row| row[at("value")].parse::<f64>().is_ok_and(f64::is_finite)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use promolift::measure::Measurement;
 use promolift::prelude::*;
 use promolift::simulate::SeniorMeat;
-use promolift::study::{Alternative, Goal, Money};
+use promolift::study::{Alternative, Cap, Goal, GoalScale, Money, RedeemerAssumption};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, Traits};
@@ -23,7 +23,12 @@ fn example() -> Value {
         "absent": [{"measure": "supplier_margin", "reason": "no_supplier_margin"}],
         "effects": [{"measure": "net_sales", "effect": "direct", "target_mean": 131.0, "control_mean": 48.6, "per_customer": 13.7, "std_error": 3.2,
             "df": 2461.0, "p_value": 1.9e-5, "ci_low": 7.4, "ci_high": 19.9, "total": 14747.9, "mde": 8.99,
+            "p_value_joint": 1e-4, "joint_low": 5.4, "joint_high": 21.9,
             "relative": {"estimate": 0.17, "level": 79.1, "interval": {"kind": "bounded", "low": 0.08, "high": 0.26}}}],
+        "families": [{"measure": "net_sales", "method": "max_t", "members": ["direct"], "promise": "..."}],
+        "redeemers": {"assumption": "...", "target_share": 0.2, "control_share": 0.0, "difference": 0.2, "ci_low": 0.1, "ci_high": 0.3,
+            "effects": [{"measure": "net_sales", "effect": "direct", "per_redeemer": 60.1,
+                "interval": {"kind": "bounded", "low": 30.0, "high": 90.0}}]},
         "descriptive": {"dilution": 0.5},
         "profit": {"retailer": [{"row": "direct_at_shelf_margin", "estimate": 5095.2, "std_error": 1119.7, "ci_low": 2899.4, "ci_high": 7290.9}],
             "memo": [{"row": "offer_discount_outside_focal", "estimate": 0.0, "std_error": 0.0, "ci_low": 0.0, "ci_high": 0.0}],
@@ -35,7 +40,7 @@ fn example() -> Value {
             "state": "offer_lines_unknown", "assumption": "the offer takes no focal unit away"},
         "naive": {"before_after": {"per_customer": 0.0}, "redeemers_against_rest": {"per_customer": 0.0}},
         "goals": [{"goal": "meat +10 %", "effect": "total", "measure": "net_sales", "threshold": {"relative": 0.1}, "estimate": 0.1,
-            "p_value": 0.5, "answer": "undecided"}],
+            "p_value": 0.5, "p_above_low": 0.5, "p_below_high": 0.5, "answer": "undecided"}],
         "checks": [{"check": "placebo", "status": "fail", "statistic": 45.0, "p_value": 1e-9, "threshold": 0.05}],
         "warnings": [{"warning": "focal_share", "text": "..."}], "conclusion": {"kind": "refused"}
     })
@@ -68,7 +73,15 @@ fn conforms(path: &str, found: &Value, example: &Value) {
         }
         (Value::Object(found), _) if path == ".goals[].threshold" => {
             let keys: Vec<&str> = found.keys().map(String::as_str).collect();
-            assert!(keys.len() == 1 && ["relative", "per_customer", "total"].contains(&keys[0]) && found[keys[0]].is_number(), "{path}: {keys:?}");
+            let threshold = &found[keys[0]];
+            let margins = || threshold["low"].is_number() && ["per_customer", "relative"].contains(&threshold["scale"].as_str().unwrap());
+            let whole = match keys[..] {
+                ["relative" | "per_customer" | "total"] => threshold.is_number(),
+                ["not_below"] => margins(),
+                ["within"] => margins() && threshold["high"].is_number(),
+                _ => false,
+            };
+            assert!(whole, "{path}: {found:?}");
         }
         (Value::Object(found), Value::Object(example)) => {
             let not_run = found.get("status").is_some_and(|s| s == "not_run");
@@ -153,19 +166,13 @@ fn keeps_the_contract(measurement: &Measurement) -> Value {
 
 fn shop() -> Shop {
     let mut shop = Shop::random(77, &Traits { customers_per_arm: 40, ..Traits::default() });
-    let goal = |name: &str| Goal {
-        name: name.into(),
-        effect: Some("total".into()),
-        measure: Some("net_sales".into()),
-        row: None,
-        relative: None,
-        per_customer: None,
-        total: None,
-    };
+    let goal = |name: &str| Goal { name: name.into(), effect: Some("total".into()), measure: Some("net_sales".into()), ..Goal::default() };
     shop.promotion.goals = vec![
         Goal { relative: Some(0.1), ..goal("relative") },
         Goal { per_customer: Some(1.0), ..goal("per customer") },
         Goal { effect: None, measure: None, row: Some("net_profit".into()), total: Some(5.0), ..goal("row") },
+        Goal::within("within", "halo", "units", [-1.0, 1.0]),
+        Goal::not_below("not below", "total", "net_sales", -0.05).on_scale(GoalScale::Relative),
     ];
     shop
 }
@@ -180,12 +187,35 @@ fn every_estimator_and_side_keeps_the_contract() {
             study.options.alternative = alternative;
             let json = keeps_the_contract(&study.measure(&ledger).unwrap());
             assert_eq!(json["estimator"], estimator.name());
-            assert_eq!(json["goals"].as_array().unwrap().len(), 3);
+            assert_eq!(json["goals"].as_array().unwrap().len(), 5);
             let direct = &json["effects"][0];
             assert_eq!(direct["ci_low"].is_null(), alternative == Alternative::Less, "{direct}");
             assert_eq!(direct["ci_high"].is_null(), alternative == Alternative::Greater, "{direct}");
         }
     }
+}
+
+#[test]
+fn caps_and_redeemers_keep_the_contract() {
+    let shop = shop();
+    let ledger = shop.ledger();
+    for cap in [Cap::at_quantile(0.95).scaled(), Cap::at_net_sales(30.0).with_low(-5.0)] {
+        let mut study = shop.study(EstimatorName::RegressionAtt);
+        study.options.cap = Some(cap);
+        study.options.redeemers = Some(RedeemerAssumption::Exclusion);
+        let json = keeps_the_contract(&study.measure(&ledger).unwrap());
+        let effect = &example()["effects"][0];
+        let capped = json!({"form": "above_cap", "cap": 312.5, "quantile": 0.99, "low": -50.0, "cut": {"target": 1, "control": 1}, "capped_total": effect});
+        conforms(".cap", &json["cap"], &capped);
+        assert!(json["effects"].as_array().unwrap().iter().any(|e| e["effect"] == "above_cap" && e["measure"] == "net_sales"));
+        assert_eq!(json.get("effects_scaled").is_some(), cap.quantile.is_some());
+        json.get("effects_scaled").into_iter().for_each(|scaled| conforms(".effects_scaled", scaled, &json!([effect])));
+        assert!(json["redeemers"]["assumption"].is_string());
+    }
+    let plain = keeps_the_contract(&shop.measure(EstimatorName::RegressionAtt));
+    assert_eq!(plain["redeemers"]["difference_reason"], "assumption_not_stated");
+    assert_eq!(plain["families"][0]["method"], "max_t");
+    assert!(plain.get("cap").is_none());
 }
 
 #[test]

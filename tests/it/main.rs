@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::pedantic, clippy::needless_range_loop)]
 
 mod additivity;
+mod answers;
 mod bad_input;
 mod cells_elsewhere;
 mod comfort;
@@ -15,10 +16,13 @@ mod invariance;
 mod json_contract;
 mod meeting;
 mod oddities;
+mod peers;
 mod plain_twin;
 mod rct;
 mod review_inputs;
 mod review_statistics;
+mod segments;
 mod shop;
 mod trust;
+mod weekly;
 mod worked_example;

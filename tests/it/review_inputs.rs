@@ -260,3 +260,18 @@ fn the_short_forms_are_the_long_ones() {
     ];
     assert!(goals.iter().all(|g| g.subject().is_some() && g.threshold().is_some()));
 }
+
+#[test]
+fn substitutes_of_the_same_category_leave_out_what_is_on_offer() {
+    let mut shop = shop();
+    let category = |shop: &Shop, id: &str| shop.product(id).unwrap().category.clone().unwrap();
+    shop.promotion.focal = Selection::products(vec!["p0".to_owned()]);
+    shop.promotion.substitutes = Selection::Category(vec![category(&shop, "p0")]);
+    let by_category = serde_json::to_value(shop.measure(EstimatorName::Unadjusted)).unwrap();
+    shop.promotion.substitutes = Selection::Same("category".into());
+    let same = serde_json::to_value(shop.measure(EstimatorName::Unadjusted)).unwrap();
+    assert_eq!(by_category["effects"], same["effects"]);
+    // A product that is listed as both is still an error.
+    shop.promotion.substitutes = Selection::products(vec!["p0".to_owned()]);
+    assert!(error(&shop).has(Fault::SubstituteIsFocal));
+}

@@ -46,7 +46,7 @@ fn net_profit(found: &Measurement) -> f64 {
 }
 
 fn goal(effect: &str, measure: &str) -> Goal {
-    Goal { name: "the goal".into(), effect: Some(effect.into()), measure: Some(measure.into()), row: None, relative: None, per_customer: None, total: None }
+    Goal { name: "the goal".into(), effect: Some(effect.into()), measure: Some(measure.into()), ..Goal::default() }
 }
 
 #[test]

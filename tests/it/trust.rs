@@ -306,7 +306,7 @@ fn the_checks_that_only_warn_warn_and_change_no_conclusion() {
 }
 
 fn goal(effect: &str, measure: &str) -> Goal {
-    Goal { name: "the goal".into(), effect: Some(effect.into()), measure: Some(measure.into()), row: None, relative: None, per_customer: None, total: None }
+    Goal { name: "the goal".into(), effect: Some(effect.into()), measure: Some(measure.into()), ..Goal::default() }
 }
 
 #[test]
