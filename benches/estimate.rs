@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use promolift::estimate::{Cuped, Design, DifferenceInDifferences, Estimator, Outcome, Regression, RegressionAtt, Unadjusted};
+use promolift::estimate::{ClusterRule, Cuped, Design, DifferenceInDifferences, EntropyBalancing, Estimator, Outcome, Regression, RegressionAtt, Unadjusted};
 use promolift::study::Arm;
 
 /// Numbers between 0 and 1 by a fixed rule: a bench needs no better randomness.
@@ -31,6 +31,19 @@ fn estimate(criterion: &mut Criterion) {
         for estimator in estimators {
             group.bench_with_input(BenchmarkId::new(estimator.name(), n), &design, |b, design| {
                 b.iter(|| estimator.fit(design).unwrap().contrast(&outcomes).unwrap());
+            });
+        }
+        let ten: Vec<Vec<f64>> = (0..10).map(|k| column(n, 500 + k)).collect();
+        let ten: Vec<&[f64]> = ten.iter().map(Vec::as_slice).collect();
+        let balanced = Design::new(&arm).with_covariates(&ten);
+        group.bench_with_input(BenchmarkId::new("entropy_balancing_weights_10", n), &balanced, |b, design| {
+            b.iter(|| EntropyBalancing::default().fit(design).unwrap());
+        });
+        let stores: Vec<u32> = (0..n as u32).map(|i| i % 400).collect();
+        for (name, rule) in [("clusters_cr1", ClusterRule::Cr1), ("clusters_cr2", ClusterRule::Cr2)] {
+            let clustered = design.with_clusters(&stores, rule);
+            group.bench_with_input(BenchmarkId::new(name, n), &clustered, |b, design| {
+                b.iter(|| Regression::default().fit(design).unwrap().contrast(&outcomes).unwrap());
             });
         }
         group.bench_with_input(BenchmarkId::new("one_pass", n), &outcomes, |b, outcomes| {

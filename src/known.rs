@@ -186,7 +186,7 @@ impl Reason {
             Self::NoIntendedShare => "no intended share of the target is given",
             Self::NoOtherPromotions => "no table of other promotions is given",
             Self::NotInCells => "the cells were summed elsewhere without it",
-            Self::Undefined => "the estimator has no answer for the held-out design",
+            Self::Undefined => "the estimator has no answer there: too few customers, or covariates that do not tell them apart",
             Self::RatesNotPositive => "the rates are not both above zero",
             Self::EmptyGroup => "one of the groups has no customer",
             Self::OneSided => "the interval is one-sided",

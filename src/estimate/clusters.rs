@@ -35,6 +35,8 @@ pub(super) struct Clusters {
     basis: Vec<Vec<f64>>,
     /// Degrees of freedom, the same for every linear combination.
     pub(super) df: f64,
+    /// Degrees of freedom of target and control, where no cluster straddles them and each has its own: `G_a - 1`.
+    pub(super) by_arm: Option<[f64; 2]>,
     /// Clusters with customers in the arm that has fewer of them.
     pub(super) smaller_arm: usize,
 }
@@ -68,14 +70,19 @@ impl Fit {
         }
         let (n, count, k) = (rows.len() as f64, names.len() as f64, self.coefficients as f64);
         let basis = self.basis.take();
-        let mut clusters = Clusters { rows, starts, factor: 1.0, adjusted: None, basis: Vec::new(), df: count - 1.0, smaller_arm: in_arm[0].min(in_arm[1]) };
+        let mut clusters =
+            Clusters { rows, starts, factor: 1.0, adjusted: None, basis: Vec::new(), df: count - 1.0, by_arm: None, smaller_arm: in_arm[0].min(in_arm[1]) };
         match (rule, basis) {
             (ClusterRule::Cr2 | ClusterRule::Default, Some(basis)) => clusters.adjust(&self, design, basis, &names)?,
             (ClusterRule::Cr2, None) => {
                 return Err(Undefined::Unsupported("CR2 is defined for one least squares: unadjusted, regression and cuped without strata; use CR1"));
             }
             (ClusterRule::Cr0, _) => {}
-            (ClusterRule::Cr1 | ClusterRule::Default, _) => clusters.factor = count / (count - 1.0) * (n - 1.0) / (n - k),
+            (ClusterRule::Cr1 | ClusterRule::Default, _) => {
+                clusters.factor = count / (count - 1.0) * (n - 1.0) / (n - k);
+                let apart = in_arm[0] + in_arm[1] == names.len();
+                clusters.by_arm = (rule == ClusterRule::Default && apart).then(|| in_arm.map(|clusters| clusters as f64 - 1.0));
+            }
         }
         self.clusters = Some(clusters);
         Ok(self)
@@ -97,7 +104,7 @@ impl Clusters {
     pub(super) fn pairs(codes: &[u32]) -> Self {
         let (rows, starts, names) = sorted(codes, |_| true);
         let count = names.len() as f64;
-        Self { rows, starts, factor: count / (count - 1.0), adjusted: None, basis: Vec::new(), df: count - 1.0, smaller_arm: names.len() }
+        Self { rows, starts, factor: count / (count - 1.0), adjusted: None, basis: Vec::new(), df: count - 1.0, by_arm: None, smaller_arm: names.len() }
     }
 
     /// The rule as it was used: CR2 where residuals are adjusted.

@@ -116,6 +116,18 @@ impl PartMoments {
         if variance > ROUNDING * scale * scale { variance } else { 0.0 }
     }
 
+    /// A part of both arms as one of each, where no cluster has customers in both.
+    fn by_arm(&self, df: [f64; 2]) -> Vec<Self> {
+        let (p, whole) = (self.sums.len() / 2, self.sums.len());
+        let arms = [Arm::Target, Arm::Control].into_iter().zip(df).zip([0, p]);
+        arms.map(|((arm, df), from)| {
+            let of = |values: &[f64]| values.get(from..from + p).unwrap_or_default().to_vec();
+            let covariance = (from..from + p).flat_map(|row| self.covariance[row * whole + from..row * whole + from + p].to_vec()).collect();
+            Self { side: Side::One(arm), df, sums: of(&self.sums), rests: of(&self.rests), means: Vec::new(), covariance, raw: of(&self.raw), ..self.clone() }
+        })
+        .collect()
+    }
+
     /// The root of the raw second moment of a form's scores, or more.
     fn scale(&self, form: &ArmForm) -> f64 {
         self.side(form).iter().zip(&self.raw).map(|(c, raw)| c.abs() * raw.sqrt()).sum()
@@ -146,7 +158,8 @@ pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Und
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(s, &columns)).collect();
     let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
     if let Some(clusters) = &fit.clusters {
-        parts = vec![clustered(fit, clusters, &parts, &columns, &slopes)];
+        let both = clustered(fit, clusters, &parts, &columns, &slopes);
+        parts = clusters.by_arm.map_or_else(|| vec![both.clone()], |df| both.by_arm(df));
     }
     share_rounding(&mut parts, columns.len(), if fit.differences { outcomes.len() } else { columns.len() });
     let population = fit.mean_covariance.as_ref().and_then(|covariance| match slopes.as_slice() {

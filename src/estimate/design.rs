@@ -18,7 +18,9 @@ pub struct Design<'a> {
 /// The rule for the covariance of a clustered design.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ClusterRule {
-    /// CR2 for estimators that are one least squares (unadjusted, cuped, regression), CR1 for the others.
+    /// CR2 for estimators that are one least squares (unadjusted, cuped, regression). CR1 for the others; where whole clusters were assigned, so that none
+    /// straddles the arms, with Satterthwaite's degrees of freedom over `G_T - 1` and `G_C - 1`: few clusters in one arm say little of its spread, however many
+    /// the other has.
     #[default]
     Default,
     /// Sums of scores as they are (Liang and Zeger 1986); `t` with `G - 1` degrees of freedom.

@@ -103,6 +103,9 @@ struct Balance {
     weights: Vec<f64>,
     /// `sum w z z'`.
     spread: DMatrix<f64>,
+    /// Passes over the controls that it took.
+    #[cfg(test)]
+    passes: usize,
 }
 
 /// The dual at one point: `log mean exp(lambda'z)`, its gradient and Hessian.
@@ -200,6 +203,42 @@ impl Balance {
             return Err((worst, dual.gradient[worst].abs()));
         }
         let weights = dual.raw.iter().map(|raw| raw / dual.total).collect();
-        Ok(Self { weights, spread: dual.second })
+        Ok(Self {
+            weights,
+            spread: dual.second,
+            #[cfg(test)]
+            passes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_covariates_balance_in_fewer_than_twenty_passes() {
+        // Skewed covariates that share a factor, and a target that lies half a standard deviation away in each.
+        let mut state = 7_u64;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let n = 20_000;
+        let common: Vec<f64> = (0..n).map(|_| -uniform().ln()).collect();
+        let z: Vec<Vec<f64>> = (0..10)
+            .map(|_| {
+                let column: Vec<f64> = common.iter().map(|c| c + 2.0 * -uniform().ln()).collect();
+                let mean = column.iter().sum::<f64>() / f64::from(n);
+                let sd = (column.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(n)).sqrt();
+                column.iter().map(|x| (x - mean) / sd - 0.5).collect()
+            })
+            .collect();
+        let Ok(balance) = Balance::reach(&z, n as usize) else { panic!("it can be balanced") };
+        assert!(balance.passes < 20, "{} passes", balance.passes);
+        for column in &z {
+            let left: f64 = column.iter().zip(&balance.weights).map(|(z, w)| z * w).sum();
+            assert!(left.abs() < 1e-12, "{left:e}");
+        }
     }
 }

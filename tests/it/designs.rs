@@ -202,6 +202,25 @@ fn few_clusters_in_one_arm_warn_however_many_the_other_has() {
 }
 
 #[test]
+fn few_clusters_in_one_arm_do_not_reject_too_often() {
+    // Sixty stores of ten customers, three of them in the target; stores differ (a tenth of the variance), the offer does nothing.
+    let mut dice = Dice(41);
+    let stores: Vec<u32> = (0..600).map(|i| i / 10).collect();
+    let arm: Vec<Arm> = stores.iter().map(|s| if *s < 3 { Arm::Target } else { Arm::Control }).collect();
+    let mut rejected = [0, 0];
+    for _ in 0..400 {
+        let store: Vec<f64> = (0..60).map(|_| dice.normal() / 3.0).collect();
+        let y: Vec<f64> = stores.iter().map(|s| store[*s as usize] + dice.normal()).collect();
+        for (rule, rejected) in [ClusterRule::Default, ClusterRule::Cr1].into_iter().zip(&mut rejected) {
+            let contrast = RegressionAtt::default().fit(&Design::new(&arm).with_clusters(&stores, rule)).unwrap().contrast(&[Outcome::new(&y)]).unwrap();
+            *rejected += i32::from(contrast.estimate(&contrast.effect(&[1.0]), Level::default()).p_value.value().unwrap() < 0.05);
+        }
+    }
+    // Five in a hundred are meant; 400 draws have a standard error of 1.1 (at 5) to 2 (at 20).
+    assert!(rejected[0] <= 44 && rejected[1] >= 56, "{rejected:?} of 400");
+}
+
+#[test]
 fn whole_clusters_are_what_was_drawn() {
     let mut shop = grouped(0, 0);
     shop.assignment.target_share = Some(0.5);

@@ -3,7 +3,8 @@
 
 use promolift::Reason;
 use promolift::estimate::{
-    Contrast, Cuped, Design, DifferenceInDifferences, Estimator, Fit, Interval, Known, Level, Outcome, Regression, RegressionAtt, Unadjusted, Undefined,
+    Contrast, Cuped, Design, DifferenceInDifferences, EntropyBalancing, Estimator, Fit, Interval, Known, Level, Outcome, Regression, RegressionAtt, Unadjusted,
+    Undefined,
 };
 use promolift::study::{Alternative, Arm, CovarianceRule, DfRule, Population};
 
@@ -62,7 +63,9 @@ fn estimators() -> Vec<Box<dyn Estimator>> {
         Box::new(Regression { covariance: CovarianceRule::Hc3, population: Population::Super }),
         Box::new(Cuped::default()),
         Box::new(Cuped { covariance: CovarianceRule::Hc2 }),
+        Box::new(Cuped { covariance: CovarianceRule::Hc1 }),
         Box::new(DifferenceInDifferences),
+        Box::new(EntropyBalancing::default()),
     ]
 }
 
