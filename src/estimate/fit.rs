@@ -35,6 +35,11 @@ pub trait Estimator: Debug + Send + Sync {
         Shares::Target
     }
 
+    /// Whether it can be fitted within strata; weights and pairs made elsewhere say themselves how customers compare.
+    fn stratifies(&self) -> bool {
+        true
+    }
+
     /// Weighs the customers of a design without regard to its strata and clusters.
     ///
     /// # Errors
@@ -50,6 +55,9 @@ pub trait Estimator: Debug + Send + Sync {
     /// As [`Estimator::weigh`], with the stratum; too few clusters; a cluster that alone fixes a coefficient.
     fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         design.validate()?;
+        if design.strata.is_some() && !self.stratifies() {
+            return Err(Undefined::Unsupported("given weights and matched pairs have no strata: they say themselves how customers compare"));
+        }
         let fit = match design.strata {
             None => self.weigh(design)?,
             Some(codes) => strata::fit(&|stratum| self.weigh(stratum), self.shares(), design, codes)?,

@@ -34,16 +34,8 @@ impl Estimator for GivenWeights {
         self.augmented
     }
 
-    fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
-        if design.strata.is_some() {
-            return Err(Undefined::Unsupported("given weights have no strata: they say themselves how customers compare"));
-        }
-        design.validate()?;
-        let fit = self.weigh(design)?;
-        match design.clusters {
-            None => Ok(fit),
-            Some((codes, rule)) => fit.with_clusters(design, codes, rule),
-        }
+    fn stratifies(&self) -> bool {
+        false
     }
 
     fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {

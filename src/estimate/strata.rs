@@ -53,6 +53,10 @@ impl<E: Estimator> Estimator for PostStratified<E> {
         self.estimator.adjusts()
     }
 
+    fn stratifies(&self) -> bool {
+        self.estimator.stratifies()
+    }
+
     fn shares(&self) -> Shares {
         self.shares
     }
