@@ -17,6 +17,8 @@ use crate::study::{Arm, DfRule};
 const BLOCK: usize = 256;
 /// Blocks whose matrices are held at once.
 const BLOCKS_AT_ONCE: usize = 64;
+/// Fewer values than this are not worth another thread.
+const SMALL: usize = 1 << 14;
 /// Variances below this share of the raw second moment are rounding.
 const ROUNDING: f64 = 1e-24;
 /// Values below this share of the sum of their absolute terms are rounding.
@@ -151,14 +153,14 @@ pub struct Contrast {
     residual_df: f64,
 }
 
-/// Applies a fit to outcomes.
-pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
+/// Applies a fit to outcomes; writes the customers' scores where they are asked for.
+pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>], mut scores: Option<&mut [Vec<f64>]>) -> Result<Contrast, Undefined> {
     let columns = fit.columns(outcomes)?;
     let columns: Vec<&[f64]> = columns.iter().map(AsRef::as_ref).collect();
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(s, &columns)).collect();
-    let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes)).collect();
+    let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes, scores.as_deref_mut())).collect();
     if let Some(clusters) = &fit.clusters {
-        let both = clustered(fit, clusters, &parts, &columns, &slopes);
+        let both = clustered(fit, clusters, &parts, &columns, &slopes, scores);
         parts = clusters.by_arm.map_or_else(|| vec![both.clone()], |df| both.by_arm(df));
     }
     share_rounding(&mut parts, columns.len(), if fit.differences { outcomes.len() } else { columns.len() });
@@ -210,9 +212,14 @@ fn difference(outcomes: &[Outcome<'_>]) -> Vec<Vec<f64>> {
     columns
 }
 
+/// Something of each column of so many rows; small work stays on one thread.
+fn by_column<T: Send>(rows: usize, columns: &[&[f64]], of: impl Fn(&[f64]) -> T + Sync) -> Vec<T> {
+    if rows * columns.len() < SMALL { columns.iter().map(|column| of(column)).collect() } else { columns.par_iter().map(|column| of(column)).collect() }
+}
+
 /// `B = sum_i operator_i y_i'`, row-major k x columns.
 fn slopes_of(slopes: &Slopes, columns: &[&[f64]]) -> Vec<f64> {
-    let by_column: Vec<Vec<f64>> = columns.par_iter().map(|column| slopes.of(column)).collect();
+    let by_column: Vec<Vec<f64>> = by_column(slopes.rows.len(), columns, |column| slopes.of(column));
     (0..slopes.operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
 }
 
@@ -226,28 +233,25 @@ struct Sums {
     raw: f64,
 }
 
-fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> PartMoments {
+fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>], mut scores: Option<&mut [Vec<f64>]>) -> PartMoments {
     let n = part.rows.len() as f64;
     let weights: Vec<f64> = part.rows.iter().map(|&row| fit.effect[row as usize]).collect();
     let constant_weight = weights.windows(2).all(|pair| pair[0] == pair[1]);
-    let by_column: Vec<Sums> = columns
-        .par_iter()
-        .map(|column| {
-            let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
-            let total: f64 = y.iter().sum();
-            // With equal weights the plain sum is exact wherever the amounts are; it must agree with the ledger to the cent.
-            let weighted = if constant_weight { total * weights.first().copied().unwrap_or(0.0) } else { dot(&weights, &y) };
-            let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * y * m).sum();
-            let first = total / n;
-            let left = match &part.centre {
-                None => y.iter().map(|v| v - first).sum::<f64>() / n,
-                Some(centre) => y.iter().zip(centre).map(|(v, c)| c * (v - first)).sum::<f64>(),
-            };
-            let whole = n * weights.first().copied().unwrap_or(0.0);
-            let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
-            Sums { weighted, rest, mean: first + left, raw }
-        })
-        .collect();
+    let by_column: Vec<Sums> = by_column(part.rows.len(), columns, |column| {
+        let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
+        let total: f64 = y.iter().sum();
+        // With equal weights the plain sum is exact wherever the amounts are; it must agree with the ledger to the cent.
+        let weighted = if constant_weight { total * weights.first().copied().unwrap_or(0.0) } else { dot(&weights, &y) };
+        let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * y * m).sum();
+        let first = total / n;
+        let left = match &part.centre {
+            None => y.iter().map(|v| v - first).sum::<f64>() / n,
+            Some(centre) => y.iter().zip(centre).map(|(v, c)| c * (v - first)).sum::<f64>(),
+        };
+        let whole = n * weights.first().copied().unwrap_or(0.0);
+        let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
+        Sums { weighted, rest, mean: first + left, raw }
+    });
     let means: Vec<f64> = by_column.iter().map(|s| s.mean).collect();
     let mut covariance = vec![0.0; columns.len() * columns.len()];
     // Clusters have their own covariance.
@@ -255,9 +259,11 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
     let blocks: Vec<usize> = (0..rows.div_ceil(BLOCK)).collect();
     // Some blocks at a time, added in order: the same bits on any number of threads, and bounded memory.
     for some in blocks.chunks(BLOCKS_AT_ONCE) {
-        let found: Vec<Vec<f64>> = some.par_iter().map(|&block| block_covariance(part, block, columns, &means, slopes)).collect();
+        let of = |block: &usize| Block::new(part, *block, columns, &means, slopes);
+        let found: Vec<Block> = if rows * columns.len() < SMALL { some.iter().map(of).collect() } else { some.par_iter().map(of).collect() };
         for block in &found {
-            covariance.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+            covariance.iter_mut().zip(&block.covariance).for_each(|(sum, value)| *sum += value);
+            block.write(part, scores.as_deref_mut().unwrap_or_default());
         }
     }
     PartMoments {
@@ -273,7 +279,7 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>]) -> P
 }
 
 /// The parts as one whose scores are sums over clusters.
-fn clustered(fit: &Fit, clusters: &Clusters, parts: &[PartMoments], columns: &[&[f64]], slopes: &[Vec<f64>]) -> PartMoments {
+fn clustered(fit: &Fit, clusters: &Clusters, parts: &[PartMoments], columns: &[&[f64]], slopes: &[Vec<f64>], scores: Option<&mut [Vec<f64>]>) -> PartMoments {
     let n = fit.effect.len();
     let mut arm = vec![Arm::Target; n];
     fit.parts.iter().for_each(|part| part.rows.iter().for_each(|&row| arm[row as usize] = part.arm));
@@ -295,6 +301,9 @@ fn clustered(fit: &Fit, clusters: &Clusters, parts: &[PartMoments], columns: &[&
             whole
         })
         .collect();
+    for (scores, residuals) in scores.unwrap_or_default().iter_mut().zip(&residuals) {
+        scores.iter_mut().zip(&fit.effect).zip(residuals).for_each(|((score, weight), residual)| *score = weight * residual);
+    }
     let both = |value: &dyn Fn(&PartMoments) -> &[f64]| -> Vec<f64> {
         let mut sums = vec![0.0; 2 * p];
         for (part, moments) in fit.parts.iter().zip(parts) {
@@ -328,36 +337,53 @@ fn share_rounding(parts: &mut [PartMoments], columns: usize, outcomes: usize) {
     }
 }
 
-/// The outer products of the scores of one block of rows.
-fn block_covariance(part: &Part, block: usize, columns: &[&[f64]], means: &[f64], slopes: &[Vec<f64>]) -> Vec<f64> {
-    let from = block * BLOCK;
-    let to = (from + BLOCK).min(part.rows.len());
-    let (rows, multiplier) = (&part.rows[from..to], &part.multiplier[from..to]);
-    let p = columns.len();
-    let scores: Vec<Option<Vec<f64>>> = (0..p)
-        .map(|j| {
-            let mut residual: Vec<f64> = rows.iter().map(|&row| columns[j][row as usize] - means[j]).collect();
-            if let Some((index, centred)) = &part.slopes {
-                for (k, x) in centred.iter().enumerate() {
-                    let slope = slopes[*index][k * p + j];
-                    residual.iter_mut().zip(&x[from..to]).for_each(|(r, x)| *r -= slope * x);
+/// The scores of one block of rows, with their outer products.
+struct Block {
+    from: usize,
+    /// By column; none where all are zero.
+    scores: Vec<Option<Vec<f64>>>,
+    covariance: Vec<f64>,
+}
+
+impl Block {
+    fn new(part: &Part, block: usize, columns: &[&[f64]], means: &[f64], slopes: &[Vec<f64>]) -> Self {
+        let from = block * BLOCK;
+        let to = (from + BLOCK).min(part.rows.len());
+        let (rows, multiplier) = (&part.rows[from..to], &part.multiplier[from..to]);
+        let p = columns.len();
+        let scores: Vec<Option<Vec<f64>>> = (0..p)
+            .map(|j| {
+                let mut residual: Vec<f64> = rows.iter().map(|&row| columns[j][row as usize] - means[j]).collect();
+                if let Some((index, centred)) = &part.slopes {
+                    for (k, x) in centred.iter().enumerate() {
+                        let slope = slopes[*index][k * p + j];
+                        residual.iter_mut().zip(&x[from..to]).for_each(|(r, x)| *r -= slope * x);
+                    }
                 }
+                residual.iter_mut().zip(multiplier).for_each(|(r, m)| *r *= m);
+                residual.iter().any(|r| *r != 0.0).then_some(residual)
+            })
+            .collect();
+        let mut covariance = vec![0.0; p * p];
+        for (i, a) in scores.iter().enumerate() {
+            let Some(a) = a else { continue };
+            for (j, b) in scores.iter().enumerate().take(i + 1) {
+                let Some(b) = b else { continue };
+                let product = dot(a, b);
+                covariance[i * p + j] = product;
+                covariance[j * p + i] = product;
             }
-            residual.iter_mut().zip(multiplier).for_each(|(r, m)| *r *= m);
-            residual.iter().any(|r| *r != 0.0).then_some(residual)
-        })
-        .collect();
-    let mut covariance = vec![0.0; p * p];
-    for (i, a) in scores.iter().enumerate() {
-        let Some(a) = a else { continue };
-        for (j, b) in scores.iter().enumerate().take(i + 1) {
-            let Some(b) = b else { continue };
-            let product = dot(a, b);
-            covariance[i * p + j] = product;
-            covariance[j * p + i] = product;
+        }
+        Self { from, scores, covariance }
+    }
+
+    /// Puts the scores of the first columns to their customers.
+    fn write(&self, part: &Part, scores: &mut [Vec<f64>]) {
+        for (column, found) in scores.iter_mut().zip(&self.scores) {
+            let Some(found) = found else { continue };
+            part.rows[self.from..].iter().zip(found).for_each(|(&row, score)| column[row as usize] = *score);
         }
     }
-    covariance
 }
 
 impl Contrast {

@@ -79,7 +79,7 @@ impl Estimator for EntropyBalancing {
 }
 
 impl EntropyBalancing {
-    /// `w_i` over the power of `1 - h_i`, or the place of a control whose leverage is 1.
+    /// `-w_i` over the power of `1 - h_i`, or the place of a control whose leverage is 1.
     fn multipliers(self, weights: &[f64], operator: &[Vec<f64>], z: &[Vec<f64>], inflation: f64) -> Result<Vec<f64>, usize> {
         let slack = |row: usize| 1.0 - weights[row] - operator.iter().zip(z).map(|(o, z)| o[row] * z[row]).sum::<f64>();
         let multiplier = |(row, w): (usize, &f64)| {
@@ -87,8 +87,9 @@ impl EntropyBalancing {
             if !(slack > 1e-9) {
                 return Err(row);
             }
+            let w = -w;
             Ok(match self.covariance {
-                CovarianceRule::Hc0 => *w,
+                CovarianceRule::Hc0 => w,
                 CovarianceRule::Hc1 => w * inflation.sqrt(),
                 CovarianceRule::Hc2 => w / slack.sqrt(),
                 _ => w / slack,

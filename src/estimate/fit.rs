@@ -125,7 +125,7 @@ pub struct Part {
     pub arm: Arm,
     /// Its rows in the design.
     pub rows: Vec<u32>,
-    /// One multiplier a row.
+    /// One multiplier a row, with the sign of its weight (in the control below zero, where a customer does not count against his arm).
     pub multiplier: Vec<f64>,
     /// Degrees of freedom.
     pub df: f64,
@@ -168,7 +168,14 @@ impl Fit {
     /// # Errors
     /// [`Undefined::Lengths`], [`Undefined::NotFinite`], [`Undefined::NoBaseline`].
     pub fn contrast(&self, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
-        contrast::apply(self, outcomes)
+        contrast::apply(self, outcomes, None)
+    }
+
+    /// The same weights and scores for outcomes that are differenced already.
+    #[must_use]
+    pub(crate) fn of_differences(mut self) -> Self {
+        self.differences = false;
+        self
     }
 
     /// How many clusters there are, where the design has some.

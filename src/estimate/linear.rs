@@ -210,10 +210,11 @@ impl ArmCovariates {
         }
     }
 
-    /// `1 / sqrt(n (n - 1))` for each customer: scores whose outer products sum to the sample covariance over n.
+    /// `1 / sqrt(n (n - 1))` for each customer, below zero in the control: scores whose outer products sum to the sample covariance over n.
     pub(super) fn welch(&self) -> Vec<f64> {
         let n = self.n() as f64;
-        vec![1.0 / (n * (n - 1.0)).sqrt(); self.n()]
+        let sign = if self.arm == Arm::Control { -1.0 } else { 1.0 };
+        vec![sign / (n * (n - 1.0)).sqrt(); self.n()]
     }
 
     /// Degrees of freedom when `slopes` slopes were fitted in this arm.

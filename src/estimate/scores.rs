@@ -1,9 +1,9 @@
 //! Scores by customer, for what combines several fits on the same customers.
 
+use super::contrast::{self, Contrast};
 use super::fit::{Fit, Part};
 use super::linear::dot;
 use super::{Outcome, Undefined};
-use crate::study::Arm;
 
 impl Fit {
     /// The score of each customer on some outcomes, negative in the control as its weight is: of two linear combinations `a` and `b` of fits on the same
@@ -18,40 +18,42 @@ impl Fit {
         Ok(columns.iter().take(outcomes.len()).map(|column| self.column_scores(column)).collect())
     }
 
+    /// The effects with their scores; clusters' scores are summed by nobody yet.
+    ///
+    /// # Errors
+    /// As [`Fit::contrast`].
+    pub(crate) fn contrast_with_scores(&self, outcomes: &[Outcome<'_>]) -> Result<(Contrast, Vec<Vec<f64>>), Undefined> {
+        let mut scores = vec![vec![0.0; self.effect.len()]; outcomes.len()];
+        let contrast = contrast::apply(self, outcomes, Some(&mut scores))?;
+        Ok((contrast, scores))
+    }
+
     fn column_scores(&self, column: &[f64]) -> Vec<f64> {
         let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of(column)).collect();
         let mut scores = vec![0.0; self.effect.len()];
         for part in &self.parts {
-            let sign = if part.arm == Arm::Control { -1.0 } else { 1.0 };
-            for ((&row, multiplier), residual) in part.rows.iter().zip(&part.multiplier).zip(residuals(part, column, &slopes)) {
-                scores[row as usize] = if self.clusters.is_some() { self.effect[row as usize] * residual } else { sign * multiplier.abs() * residual };
+            let mean = part.mean(|place| column[part.rows[place] as usize]);
+            for (place, (&row, multiplier)) in part.rows.iter().zip(&part.multiplier).enumerate() {
+                let mut residual = column[row as usize] - mean;
+                if let Some((index, centred)) = &part.slopes {
+                    centred.iter().zip(&slopes[*index]).for_each(|(x, slope)| residual -= slope * x[place]);
+                }
+                scores[row as usize] = residual * if self.clusters.is_some() { self.effect[row as usize] } else { *multiplier };
             }
         }
         scores
     }
 }
 
-/// What the mean and the slopes leave of a column in a part.
-fn residuals(part: &Part, column: &[f64], slopes: &[Vec<f64>]) -> Vec<f64> {
-    let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
-    let mean = part.mean(&y);
-    let mut residual: Vec<f64> = y.iter().map(|y| y - mean).collect();
-    if let Some((index, centred)) = &part.slopes {
-        for (x, slope) in centred.iter().zip(&slopes[*index]) {
-            residual.iter_mut().zip(x).for_each(|(r, x)| *r -= slope * x);
-        }
-    }
-    residual
-}
-
 impl Part {
     /// The mean that residuals are taken from, by two passes.
-    pub(super) fn mean(&self, y: &[f64]) -> f64 {
-        let n = y.len() as f64;
-        let first = y.iter().sum::<f64>() / n;
+    fn mean(&self, y: impl Fn(usize) -> f64) -> f64 {
+        let places = || 0..self.rows.len();
+        let n = self.rows.len() as f64;
+        let first = places().map(&y).sum::<f64>() / n;
         match &self.centre {
-            None => first + y.iter().map(|v| v - first).sum::<f64>() / n,
-            Some(centre) => first + y.iter().zip(centre).map(|(v, c)| c * (v - first)).sum::<f64>(),
+            None => first + places().map(|place| y(place) - first).sum::<f64>() / n,
+            Some(centre) => first + places().zip(centre).map(|(place, c)| c * (y(place) - first)).sum::<f64>(),
         }
     }
 }

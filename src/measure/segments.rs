@@ -4,15 +4,18 @@
 //! headline has more is the row `between_segments`. Cochran's Q and its joint form over all parts say whether the segments differ by more than chance. From
 //! [`LEAST`](crate::estimate::shrinkage::LEAST) segments on each effect also stands drawn towards the others.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::design::{covariates, named};
 use super::{Job, Named};
+use crate::effects::MeasureKind;
 use crate::error::Result;
 use crate::estimate::heterogeneity::{Heterogeneity, cochran, joint};
 use crate::estimate::shrinkage::shrink;
-use crate::estimate::{Contrast, Design, Fit, Outcome, Shares};
+use crate::estimate::{Contrast, Design, Estimate, Fit, Level, Outcome, Shares};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{Arm, Codes};
 
@@ -129,7 +132,8 @@ pub(super) fn segmentations(job: &Job<'_>) -> Result<Vec<Segmentation>> {
     }
     let (_, columns) = covariates(job.study, job.plan, job.table)?;
     let columns = if job.estimator.adjusts() { columns } else { Vec::new() };
-    let measured: Vec<Outcomes> = job.plan.measures.par_iter().map(|measure| Outcomes::new(job, measure)).collect::<Result<_>>()?;
+    let headline = job.fit.clone().of_differences();
+    let measured: Vec<Outcomes> = job.plan.measures.par_iter().map(|measure| Outcomes::new(job, &headline, measure)).collect::<Result<_>>()?;
     assignment.segments.iter().map(|(name, codes)| Split::new(job, codes, &columns).measure(name, &measured)).collect()
 }
 
@@ -139,6 +143,7 @@ struct Outcomes {
     names: Vec<String>,
     /// The parts that sum to the total, as places in `names`.
     parts: Vec<usize>,
+    /// Differenced already, where the estimator differences.
     columns: Vec<Vec<f64>>,
     /// The headline effects and the customers' scores on them.
     headline: Vec<f64>,
@@ -146,69 +151,82 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn new(job: &Job<'_>, measure: &crate::effects::Measure) -> Result<Self> {
+    fn new(job: &Job<'_>, headline: &Fit, measure: &crate::effects::Measure) -> Result<Self> {
         let forms: Vec<(String, Vec<f64>)> = job.forms(measure).into_iter().filter_map(|(name, form)| Some((name, form.value()?))).collect();
         let is_part = |name: &str| name != "total" && !name.contains('.');
-        let columns: Vec<Vec<f64>> = forms.iter().map(|(_, form)| job.grid.by_customer(form)).collect();
-        let outcomes = Nothing::before(&columns);
+        let parts: Vec<usize> = (0..forms.len()).filter(|&i| is_part(&forms[i].0)).collect();
+        let adds_up = measure.kind != MeasureKind::Baskets;
+        let mut columns: Vec<Vec<f64>> = Vec::with_capacity(forms.len());
+        for (name, form) in &forms {
+            let column = if name == "total" && adds_up { sum_of(&parts, &columns) } else { job.grid.by_customer(form) };
+            columns.push(column);
+        }
         Ok(Self {
             measure: measure.name.clone(),
-            parts: (0..forms.len()).filter(|&i| is_part(&forms[i].0)).collect(),
+            parts,
             headline: forms.iter().map(|(_, form)| job.contrast.value(&job.contrast.effect(form))).collect(),
             names: forms.into_iter().map(|(name, _)| name).collect(),
-            scores: job.fit.scores(&outcomes.of(&columns))?,
+            scores: headline.scores(&outcomes(columns.iter().map(Vec::as_slice)))?,
             columns,
         })
     }
 }
 
-/// Zeros for the before-column of outcomes that are differenced already.
-struct Nothing(Vec<f64>);
-
-impl Nothing {
-    fn before(columns: &[Vec<f64>]) -> Self {
-        Self(vec![0.0; columns.first().map_or(0, Vec::len)])
-    }
-
-    fn of<'o>(&'o self, columns: &'o [Vec<f64>]) -> Vec<Outcome<'o>> {
-        columns.iter().map(|column| Outcome::new(column).with_before(&self.0, 1.0)).collect()
-    }
+/// The sum of some columns.
+fn sum_of(parts: &[usize], columns: &[Vec<f64>]) -> Vec<f64> {
+    let mut sum = vec![0.0; columns.first().map_or(0, Vec::len)];
+    parts.iter().filter_map(|&part| columns.get(part)).for_each(|column| sum.iter_mut().zip(column).for_each(|(s, v)| *s += v));
+    sum
 }
 
-/// A segment with its own fit.
+fn outcomes<'o>(columns: impl Iterator<Item = &'o [f64]>) -> Vec<Outcome<'o>> {
+    columns.map(Outcome::new).collect()
+}
+
+/// A segment with its own fit, and its customers' places in the order by segment.
 struct Part {
     facts: Segment,
-    rows: Vec<u32>,
+    place: Range<usize>,
     fit: Option<Fit>,
 }
 
 /// The customers split by a column.
 struct Split<'j> {
     job: &'j Job<'j>,
+    /// The customers' rows, segment by segment.
+    order: Vec<u32>,
     parts: Vec<Part>,
 }
 
 impl<'j> Split<'j> {
     fn new(job: &'j Job<'j>, codes: &Codes, columns: &[Vec<f64>]) -> Self {
-        let mut rows = vec![Vec::new(); codes.names.len()];
-        codes.codes.iter().zip(0_u32..).for_each(|(code, row)| rows[*code as usize].push(row));
+        let mut order: Vec<u32> = (0..codes.codes.len()).zip(0..).map(|(_, row)| row).collect();
+        order.sort_by_key(|&row| codes.codes[row as usize]);
         let shares = job.estimator.shares();
         let counted = |arm: Arm| shares == Shares::Assigned || arm == Arm::Target;
         let all = job.study.assignment.arm.iter().filter(|arm| counted(**arm)).count() as f64;
-        let parts = codes.names.par_iter().zip(rows).filter(|(_, rows)| !rows.is_empty()).map(|(name, rows)| {
+        let of_one = order.chunk_by(|a, b| codes.codes[*a as usize] == codes.codes[*b as usize]);
+        let ends = of_one.scan(0, |end, rows| {
+            *end += rows.len();
+            Some(*end - rows.len()..*end)
+        });
+        let places: Vec<Range<usize>> = ends.collect();
+        let part = |place: Range<usize>| {
+            let rows = &order[place.clone()];
             let assignment = &job.study.assignment;
             let of = |which: &dyn Fn(Arm) -> bool| rows.iter().filter(|&&row| which(assignment.arm[row as usize])).count();
-            let fit = fit(job, &rows, columns);
+            let fit = fit(job, rows, columns);
             let facts = Segment {
-                segment: name.clone(),
+                segment: rows.first().map_or("", |&row| &codes.names[codes.codes[row as usize] as usize]).to_owned(),
                 target: of(&|arm| arm == Arm::Target),
                 control: of(&|arm| arm == Arm::Control),
                 share: of(&counted) as f64 / all,
                 undefined: fit.as_ref().err().cloned(),
             };
-            Part { facts, fit: fit.ok(), rows }
-        });
-        Self { job, parts: parts.collect() }
+            Part { facts, fit: fit.ok().map(Fit::of_differences), place }
+        };
+        let parts = places.into_par_iter().map(part).collect();
+        Self { job, order, parts }
     }
 
     fn measure(&self, column: &str, measured: &[Outcomes]) -> Result<Segmentation> {
@@ -225,31 +243,32 @@ impl<'j> Split<'j> {
         Ok(Segmentation { column: column.to_owned(), declared, segments, effects, between_segments, interaction: Named(interaction) })
     }
 
-    fn of_measure(&self, outcomes: &Outcomes) -> Result<OfMeasure> {
-        let contrasts: Vec<Option<Contrast>> = self.parts.iter().map(|part| part.contrast(outcomes)).collect::<Result<_>>()?;
-        let mut of = OfMeasure { measure: outcomes.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
-        for (at, name) in outcomes.names.iter().enumerate() {
-            let rows = self.effect(outcomes, at, &contrasts);
+    fn of_measure(&self, measured: &Outcomes) -> Result<OfMeasure> {
+        let sorted: Vec<Vec<f64>> = measured.columns.iter().map(|column| self.order.iter().map(|&row| column[row as usize]).collect()).collect();
+        let found: Vec<Option<OfPart>> = self.parts.par_iter().map(|part| part.measure(&sorted, self.job.level)).collect::<Result<_>>()?;
+        let mut of = OfMeasure { measure: measured.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
+        for (at, name) in measured.names.iter().enumerate() {
+            let rows = self.effect(measured, at, &found);
             let known = |value: fn(&SegmentEffect) -> Known<f64>| rows.iter().filter_map(|row| value(row).value()).collect::<Vec<f64>>();
             of.interaction.push((name.clone(), cochran(&known(|r| r.per_customer), &known(|r| r.std_error)).into()));
             of.effects.extend(rows);
-            of.between.push(self.between(outcomes, at, &contrasts)?);
+            of.between.push(self.between(measured, at, &found));
         }
-        of.interaction.push(("all_parts".to_owned(), Self::jointly(outcomes, &contrasts)));
+        of.interaction.push(("all_parts".to_owned(), Self::jointly(measured, &found)));
         Ok(of)
     }
 
     /// One effect in all segments.
-    fn effect(&self, outcomes: &Outcomes, at: usize, contrasts: &[Option<Contrast>]) -> Vec<SegmentEffect> {
+    fn effect(&self, measured: &Outcomes, at: usize, found: &[Option<OfPart>]) -> Vec<SegmentEffect> {
         let mut rows: Vec<SegmentEffect> = self
             .parts
             .iter()
-            .zip(contrasts)
-            .map(|(part, contrast)| match contrast {
-                None => absent(&part.facts.segment, outcomes, at, Reason::Undefined),
-                Some(contrast) => {
-                    let estimate = contrast.estimate(&contrast.effect(&unit(at, outcomes.names.len())), self.job.level);
-                    let (ci_low, ci_high) = crate::profit::limits(&estimate);
+            .zip(found)
+            .map(|(part, found)| match found {
+                None => absent(&part.facts.segment, measured, at, Reason::Undefined),
+                Some(OfPart { estimates, .. }) => {
+                    let estimate = &estimates[at];
+                    let (ci_low, ci_high) = crate::profit::limits(estimate);
                     SegmentEffect {
                         per_customer: Known::Value(estimate.value),
                         std_error: Known::Value(estimate.std_error),
@@ -258,7 +277,7 @@ impl<'j> Split<'j> {
                         ci_low,
                         ci_high,
                         total: Known::Value(estimate.value * part.facts.target as f64),
-                        ..absent(&part.facts.segment, outcomes, at, Reason::FewSegments)
+                        ..absent(&part.facts.segment, measured, at, Reason::FewSegments)
                     }
                 }
             })
@@ -276,18 +295,16 @@ impl<'j> Split<'j> {
     }
 
     /// The headline minus the segments' average, with the standard error of the difference of scores.
-    fn between(&self, outcomes: &Outcomes, at: usize, contrasts: &[Option<Contrast>]) -> Result<BetweenSegments> {
-        let row = |per_customer, std_error| BetweenSegments { measure: outcomes.measure.clone(), effect: outcomes.names[at].clone(), per_customer, std_error };
-        let mut scores = outcomes.scores[at].clone();
+    fn between(&self, measured: &Outcomes, at: usize, found: &[Option<OfPart>]) -> BetweenSegments {
+        let row = |per_customer, std_error| BetweenSegments { measure: measured.measure.clone(), effect: measured.names[at].clone(), per_customer, std_error };
+        let mut scores = measured.scores[at].clone();
         let mut average = 0.0;
-        for (part, contrast) in self.parts.iter().zip(contrasts) {
-            let (Some(contrast), Some(fit)) = (contrast, &part.fit) else {
-                return Ok(row(Known::Missing(Reason::Undefined), Known::Missing(Reason::Undefined)));
+        for (part, found) in self.parts.iter().zip(found) {
+            let Some(found) = found else {
+                return row(Known::Missing(Reason::Undefined), Known::Missing(Reason::Undefined));
             };
-            average += part.facts.share * contrast.value(&contrast.effect(&unit(at, outcomes.names.len())));
-            let column = [part.gather(&outcomes.columns[at])];
-            let own = fit.scores(&Nothing::before(&column).of(&column))?;
-            for (&row, own) in part.rows.iter().zip(&own[0]) {
+            average += part.facts.share * found.estimates[at].value;
+            for (&row, own) in self.order[part.place.clone()].iter().zip(&found.scores[at]) {
                 scores[row as usize] -= part.facts.share * own;
             }
         }
@@ -299,18 +316,16 @@ impl<'j> Split<'j> {
                 sums.iter().map(|s| s * s).sum()
             }
         };
-        Ok(row(Known::Value(outcomes.headline[at] - average), Known::Value(variance.sqrt())))
+        row(Known::Value(measured.headline[at] - average), Known::Value(variance.sqrt()))
     }
 
     /// The joint test over the parts that sum to the total.
-    fn jointly(outcomes: &Outcomes, contrasts: &[Option<Contrast>]) -> Interaction {
-        let all = outcomes.names.len();
-        let (mut estimates, mut covariances) = (Vec::new(), Vec::new());
-        for contrast in contrasts.iter().flatten() {
-            let forms: Vec<_> = outcomes.parts.iter().map(|&part| contrast.effect(&unit(part, all))).collect();
-            estimates.push(forms.iter().map(|form| contrast.value(form)).collect::<Vec<f64>>());
-            covariances.push(forms.iter().flat_map(|a| forms.iter().map(move |b| (a, b))).map(|(a, b)| contrast.covariance(a, b)).collect::<Vec<f64>>());
-        }
+    fn jointly(measured: &Outcomes, found: &[Option<OfPart>]) -> Interaction {
+        let (estimates, covariances): (Vec<_>, Vec<_>) = found
+            .iter()
+            .flatten()
+            .map(|found| (measured.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance(&measured.parts)))
+            .unzip();
         joint(&estimates, &covariances).into()
     }
 }
@@ -323,20 +338,35 @@ struct OfMeasure {
     interaction: Vec<(String, Interaction)>,
 }
 
-impl Part {
-    fn gather(&self, column: &[f64]) -> Vec<f64> {
-        self.rows.iter().map(|&row| column[row as usize]).collect()
-    }
+/// What one measure shows in one segment, by effect.
+struct OfPart {
+    contrast: Contrast,
+    estimates: Vec<Estimate>,
+    /// Of the segment's customers, in their order.
+    scores: Vec<Vec<f64>>,
+}
 
-    fn contrast(&self, outcomes: &Outcomes) -> Result<Option<Contrast>> {
+impl OfPart {
+    /// The covariance of some effects, row-major.
+    fn covariance(&self, effects: &[usize]) -> Vec<f64> {
+        let forms: Vec<_> = effects.iter().map(|&at| self.contrast.effect(&unit(at, self.estimates.len()))).collect();
+        forms.iter().flat_map(|a| forms.iter().map(|b| self.contrast.covariance(a, b))).collect()
+    }
+}
+
+impl Part {
+    /// One measure's effects here; `sorted` are its columns in the order by segment.
+    fn measure(&self, sorted: &[Vec<f64>], level: Level) -> Result<Option<OfPart>> {
         let Some(fit) = &self.fit else { return Ok(None) };
-        let columns: Vec<Vec<f64>> = outcomes.columns.iter().map(|column| self.gather(column)).collect();
-        Ok(Some(fit.contrast(&Nothing::before(&columns).of(&columns))?))
+        let outcomes = outcomes(sorted.iter().map(|column| &column[self.place.clone()]));
+        let (contrast, scores) = fit.contrast_with_scores(&outcomes)?;
+        let estimates = (0..sorted.len()).map(|at| contrast.estimate(&contrast.effect(&unit(at, sorted.len())), level)).collect();
+        Ok(Some(OfPart { contrast, estimates, scores }))
     }
 }
 
 /// The fit of some customers by themselves, or why there is none.
-fn fit(job: &Job<'_>, rows: &[u32], columns: &[Vec<f64>]) -> std::result::Result<Fit, String> {
+pub(super) fn fit(job: &Job<'_>, rows: &[u32], columns: &[Vec<f64>]) -> std::result::Result<Fit, String> {
     let study = job.study;
     let codes = |codes: &Codes| rows.iter().map(|&row| codes.codes[row as usize]).collect::<Vec<u32>>();
     let arm: Vec<Arm> = rows.iter().map(|&row| study.assignment.arm[row as usize]).collect();
