@@ -68,6 +68,7 @@ impl Fit {
             }
             in_arm[usize::from(arm == Arm::Control)] = clusters;
         }
+        spread_within_parts(&self, design, codes)?;
         let (n, count, k) = (rows.len() as f64, names.len() as f64, self.coefficients as f64);
         let basis = self.basis.take();
         let mut clusters =
@@ -87,6 +88,20 @@ impl Fit {
         self.clusters = Some(clusters);
         Ok(self)
     }
+}
+
+/// Residuals of an arm of a stratum sum to zero under its weights: where it is one cluster, that cluster's score is zero whatever the data.
+fn spread_within_parts(fit: &Fit, design: &Design<'_>, codes: &[u32]) -> Result<(), Undefined> {
+    for part in &fit.parts {
+        let mut clusters = part.rows.iter().map(|&row| codes[row as usize]);
+        let first = clusters.next();
+        if clusters.all(|code| Some(code) == first) {
+            let reason = Undefined::TooFewClusters { arm: part.arm, clusters: usize::from(first.is_some()), needed: LEAST };
+            let stratum = design.strata.zip(part.rows.first()).map(|(strata, &row)| strata[row as usize]);
+            return Err(stratum.map_or(reason.clone(), |stratum| Undefined::Stratum { stratum, reason: Box::new(reason) }));
+        }
+    }
+    Ok(())
 }
 
 /// Rows cluster by cluster, where each begins, and the codes, clusters in the order of their codes.
@@ -157,6 +172,17 @@ impl Clusters {
             }
         }
         covariance
+    }
+
+    /// The target's and the control's score of each cluster, by the cluster's code; the root of the covariance's factor is in them.
+    pub(super) fn scores(&self, fit: &Fit, design: &Design<'_>, residual: &[f64]) -> Vec<(u32, [f64; 2])> {
+        let codes = design.clusters.map_or(&[][..], |(codes, _)| codes);
+        let root = self.factor.sqrt();
+        let of = |cluster: usize| {
+            let code = self.rows_of(cluster).first().and_then(|&row| codes.get(row as usize)).copied().unwrap_or_default();
+            (code, self.score(cluster, fit, design.arm, residual).map(|score| root * score))
+        };
+        (0..self.count()).map(of).collect()
     }
 
     /// The target's and the control's score of a cluster.

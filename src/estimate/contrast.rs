@@ -76,26 +76,26 @@ impl ArmForm {
 
 /// One part of the covariance, with its degrees of freedom.
 #[derive(Debug, Clone)]
-struct PartMoments {
-    side: Side,
-    df: f64,
+pub(super) struct PartMoments {
+    pub(super) side: Side,
+    pub(super) df: f64,
     /// Its customers, as a number.
-    customers: f64,
+    pub(super) customers: f64,
     /// Sum of `w_i y_i`, by outcome.
-    sums: Vec<f64>,
+    pub(super) sums: Vec<f64>,
     /// What rounding took from those sums where all weights are equal: far from zero it is more than the effect has digits.
-    rests: Vec<f64>,
+    pub(super) rests: Vec<f64>,
     /// What residuals are taken from, by outcome.
-    means: Vec<f64>,
+    pub(super) means: Vec<f64>,
     /// Row-major, symmetric.
-    covariance: Vec<f64>,
+    pub(super) covariance: Vec<f64>,
     /// Sum of (multiplier x y)^2, by outcome, the largest of all parts: the scale of rounding.
-    raw: Vec<f64>,
+    pub(super) raw: Vec<f64>,
 }
 
 /// Whose sums a part holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     One(Arm),
     /// The target's sums, then the control's: clusters straddle arms.
     Both,
@@ -119,7 +119,7 @@ impl PartMoments {
     }
 
     /// A part of both arms as one of each, where no cluster has customers in both.
-    fn by_arm(&self, df: [f64; 2]) -> Vec<Self> {
+    pub(super) fn by_arm(&self, df: [f64; 2]) -> Vec<Self> {
         let (p, whole) = (self.sums.len() / 2, self.sums.len());
         let arms = [Arm::Target, Arm::Control].into_iter().zip(df).zip([0, p]);
         arms.map(|((arm, df), from)| {
@@ -144,13 +144,13 @@ impl PartMoments {
 /// Effects on outcomes with one joint covariance; everything reported is a linear form of these.
 #[derive(Debug, Clone)]
 pub struct Contrast {
-    outcomes: usize,
+    pub(super) outcomes: usize,
     /// Twice the outcomes where the estimator differences: behind them the scaled before-columns.
-    columns: usize,
-    parts: Vec<PartMoments>,
+    pub(super) columns: usize,
+    pub(super) parts: Vec<PartMoments>,
     /// `k x columns` slopes of target and control, and the k x k covariance of the covariates' mean.
-    population: Option<([Vec<f64>; 2], Vec<f64>)>,
-    residual_df: f64,
+    pub(super) population: Option<([Vec<f64>; 2], Vec<f64>)>,
+    pub(super) residual_df: f64,
 }
 
 /// Applies a fit to outcomes; writes the customers' scores where they are asked for.

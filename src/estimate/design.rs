@@ -153,6 +153,14 @@ pub enum Undefined {
         /// Why.
         reason: Box<Self>,
     },
+    /// One of several target arms has no answer.
+    #[error("target arm {variant}: {reason}")]
+    Variant {
+        /// The arm's code.
+        variant: u32,
+        /// Why.
+        reason: Box<Self>,
+    },
     /// Too few clusters to tell their spread.
     #[error("the {arm} arm has customers of {clusters} clusters; {needed} are needed. Assign smaller units, or drop the clusters and say so")]
     TooFewClusters {

@@ -29,19 +29,31 @@ impl Fit {
     }
 
     fn column_scores(&self, column: &[f64]) -> Vec<f64> {
+        let mut scores = self.residuals(column);
+        if self.clusters.is_some() {
+            scores.iter_mut().zip(&self.effect).for_each(|(score, weight)| *score *= weight);
+        } else {
+            let multipliers = self.parts.iter().flat_map(|part| part.rows.iter().zip(&part.multiplier));
+            multipliers.for_each(|(&row, multiplier)| scores[row as usize] *= multiplier);
+        }
+        scores
+    }
+
+    /// What means and slopes leave of a column; 0 for a customer whom the fit does not weigh.
+    pub(super) fn residuals(&self, column: &[f64]) -> Vec<f64> {
         let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of(column)).collect();
-        let mut scores = vec![0.0; self.effect.len()];
+        let mut residuals = vec![0.0; self.effect.len()];
         for part in &self.parts {
             let mean = part.mean(|place| column[part.rows[place] as usize]);
-            for (place, (&row, multiplier)) in part.rows.iter().zip(&part.multiplier).enumerate() {
+            for (place, &row) in part.rows.iter().enumerate() {
                 let mut residual = column[row as usize] - mean;
                 if let Some((index, centred)) = &part.slopes {
                     centred.iter().zip(&slopes[*index]).for_each(|(x, slope)| residual -= slope * x[place]);
                 }
-                scores[row as usize] = residual * if self.clusters.is_some() { self.effect[row as usize] } else { *multiplier };
+                residuals[row as usize] = residual;
             }
         }
-        scores
+        residuals
     }
 }
 

@@ -22,6 +22,7 @@ mod rct;
 mod review_inputs;
 mod review_statistics;
 mod segments;
+mod several_arms;
 mod shop;
 mod trust;
 mod weekly;
