@@ -53,7 +53,7 @@ struct Arguments {
     /// Also write a page with charts
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Also write the effects week by week, with sums to date, as CSV: one row a measure, part and week
+    /// Also write the effects week by week, with sums to date, as CSV: one row a measure, part and week, and when the gain was eaten; with --report, a chart too
     #[arg(long, value_name = "FILE")]
     weekly: Option<PathBuf>,
 }
@@ -108,12 +108,14 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         None => None,
     };
     progress.finish_and_clear();
-    if let Some((path, weekly)) = weekly {
+    if let Some((path, weekly)) = &weekly {
         print(&csv_of(&weekly.frame().map_err(|e| e.to_string())?)?, Some(path))?;
-        eprintln!("wrote {}", path.display());
+        eprintln!("wrote {}\n{}", path.display(), weekly.payback_text());
     }
     if let Some(path) = &arguments.report {
-        measurement.report().write_html(path).map_err(|e| e.to_string())?;
+        let report = measurement.report();
+        let report = weekly.as_ref().map_or(report, |(_, weekly)| report.with_weekly(weekly));
+        report.write_html(path).map_err(|e| e.to_string())?;
         eprintln!("wrote {}", path.display());
     }
     print(&rendered(&measurement, arguments.format)?, arguments.out.as_deref())

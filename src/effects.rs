@@ -279,7 +279,8 @@ impl<'a> Grid<'a> {
         parts.iter().zip(total).map(|(p, t)| p - t).collect()
     }
 
-    fn basket_form(&self, which: impl Fn(Option<Role>, Period) -> bool) -> Vec<f64> {
+    /// The coefficients of distinct baskets over the cells that meet a condition; without a role those of all roles together.
+    pub(crate) fn basket_form(&self, which: impl Fn(Option<Role>, Period) -> bool) -> Vec<f64> {
         let mut form = vec![0.0; self.len()];
         let sums = self.atoms.len() * self.table.amounts.len();
         for (place, &index) in self.baskets.iter().enumerate() {

@@ -190,6 +190,8 @@ pub enum Fault {
     EmptyArm,
     /// An arm has one customer only.
     OneCustomer,
+    /// A pair is not one target and one control customer.
+    IncompletePair,
     /// No product of the offer is in the product table or the lines.
     NoFocalProduct,
     /// A listed substitute is a product of the offer.

@@ -157,10 +157,13 @@ pub struct Contrast {
 pub(super) fn apply(fit: &Fit, outcomes: &[Outcome<'_>], mut scores: Option<&mut [Vec<f64>]>) -> Result<Contrast, Undefined> {
     let columns = fit.columns(outcomes)?;
     let columns: Vec<&[f64]> = columns.iter().map(AsRef::as_ref).collect();
+    // Residuals may be those within cells; weights and rounding are of the columns as they are.
+    let within: Option<Vec<Vec<f64>>> = fit.cells.as_ref().map(|cells| columns.par_iter().map(|column| cells.within(column)).collect());
+    let within: Vec<&[f64]> = within.as_ref().map_or_else(|| columns.clone(), |within| within.iter().map(Vec::as_slice).collect());
     let slopes: Vec<Vec<f64>> = fit.slopes.iter().map(|s| slopes_of(s, &columns)).collect();
-    let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, &columns, &slopes, scores.as_deref_mut())).collect();
+    let mut parts: Vec<PartMoments> = fit.parts.iter().map(|part| moments(fit, part, [&columns, &within], &slopes, scores.as_deref_mut())).collect();
     if let Some(clusters) = &fit.clusters {
-        let both = clustered(fit, clusters, &parts, &columns, &slopes, scores);
+        let both = clustered(fit, clusters, &parts, &within, &slopes, scores);
         parts = clusters.by_arm.map_or_else(|| vec![both.clone()], |df| both.by_arm(df));
     }
     share_rounding(&mut parts, columns.len(), if fit.differences { outcomes.len() } else { columns.len() });
@@ -233,7 +236,7 @@ struct Sums {
     raw: f64,
 }
 
-fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>], mut scores: Option<&mut [Vec<f64>]>) -> PartMoments {
+fn moments(fit: &Fit, part: &Part, [columns, within]: [&[&[f64]]; 2], slopes: &[Vec<f64>], mut scores: Option<&mut [Vec<f64>]>) -> PartMoments {
     let n = part.rows.len() as f64;
     let weights: Vec<f64> = part.rows.iter().map(|&row| fit.effect[row as usize]).collect();
     let constant_weight = weights.windows(2).all(|pair| pair[0] == pair[1]);
@@ -252,14 +255,17 @@ fn moments(fit: &Fit, part: &Part, columns: &[&[f64]], slopes: &[Vec<f64>], mut 
         let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
         Sums { weighted, rest, mean: first + left, raw }
     });
-    let means: Vec<f64> = by_column.iter().map(|s| s.mean).collect();
+    let means: Vec<f64> = match &fit.cells {
+        None => by_column.iter().map(|s| s.mean).collect(),
+        Some(_) => within.iter().map(|column| part.mean(|place| column[part.rows[place] as usize])).collect(),
+    };
     let mut covariance = vec![0.0; columns.len() * columns.len()];
     // Clusters have their own covariance.
     let rows = if fit.clusters.is_some() { 0 } else { part.rows.len() };
     let blocks: Vec<usize> = (0..rows.div_ceil(BLOCK)).collect();
     // Some blocks at a time, added in order: the same bits on any number of threads, and bounded memory.
     for some in blocks.chunks(BLOCKS_AT_ONCE) {
-        let of = |block: &usize| Block::new(part, *block, columns, &means, slopes);
+        let of = |block: &usize| Block::new(part, *block, within, &means, slopes);
         let found: Vec<Block> = if rows * columns.len() < SMALL { some.iter().map(of).collect() } else { some.par_iter().map(of).collect() };
         for block in &found {
             covariance.iter_mut().zip(&block.covariance).for_each(|(sum, value)| *sum += value);

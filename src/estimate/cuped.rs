@@ -54,7 +54,20 @@ impl Estimator for Cuped {
         let basis = design.clusters.map(|_| covariates.additive_basis());
         let Covariates { used, constant, .. } = covariates;
         let slopes = vec![slopes];
-        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis, clusters: None, mean_covariance: None })
+        Ok(Fit {
+            effect,
+            parts,
+            used,
+            constant,
+            residual_df,
+            slopes,
+            differences: false,
+            coefficients,
+            basis,
+            clusters: None,
+            mean_covariance: None,
+            cells: None,
+        })
     }
 }
 

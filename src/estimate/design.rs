@@ -13,6 +13,10 @@ pub struct Design<'a> {
     pub strata: Option<&'a [u32]>,
     /// The cluster of each customer (a store, a household), and the rule for its covariance. Clusters may straddle arms.
     pub clusters: Option<(&'a [u32], ClusterRule)>,
+    /// The pair of each customer, for [`MatchedPairs`](super::MatchedPairs); any other estimator refuses a design that has pairs.
+    pub pairs: Option<&'a [u32]>,
+    /// The weight of each customer, 0 or more, for [`GivenWeights`](super::GivenWeights); any other estimator refuses a design that has weights.
+    pub weights: Option<&'a [f64]>,
 }
 
 /// The rule for the covariance of a clustered design.
@@ -35,7 +39,7 @@ impl<'a> Design<'a> {
     /// A design without covariates.
     #[must_use]
     pub const fn new(arm: &'a [Arm]) -> Self {
-        Self { arm, covariates: &[], strata: None, clusters: None }
+        Self { arm, covariates: &[], strata: None, clusters: None, pairs: None, weights: None }
     }
 
     /// The same with covariates.
@@ -59,6 +63,20 @@ impl<'a> Design<'a> {
         self
     }
 
+    /// The same with the pair of each customer.
+    #[must_use]
+    pub const fn with_pairs(mut self, pairs: &'a [u32]) -> Self {
+        self.pairs = Some(pairs);
+        self
+    }
+
+    /// The same with a weight for each customer.
+    #[must_use]
+    pub const fn with_weights(mut self, weights: &'a [f64]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
     /// The rows of an arm.
     #[must_use]
     pub fn rows(&self, arm: Arm) -> Vec<u32> {
@@ -68,9 +86,9 @@ impl<'a> Design<'a> {
     /// Checks lengths and values.
     ///
     /// # Errors
-    /// [`Undefined::Lengths`] or [`Undefined::NotFinite`].
+    /// [`Undefined::Lengths`], [`Undefined::NotFinite`] or [`Undefined::Weight`].
     pub(super) fn validate(&self) -> Result<(), Undefined> {
-        for codes in self.strata.into_iter().chain(self.clusters.map(|(codes, _)| codes)) {
+        for codes in self.strata.into_iter().chain(self.clusters.map(|(codes, _)| codes)).chain(self.pairs) {
             if codes.len() != self.arm.len() {
                 return Err(Undefined::Lengths { expected: self.arm.len(), found: codes.len() });
             }
@@ -83,7 +101,11 @@ impl<'a> Design<'a> {
                 return Err(Undefined::NotFinite { column: covariate, row });
             }
         }
-        Ok(())
+        match self.weights {
+            Some(weights) if weights.len() != self.arm.len() => Err(Undefined::Lengths { expected: self.arm.len(), found: weights.len() }),
+            Some(weights) => weights.iter().position(|w| !(*w >= 0.0 && usable(*w))).map_or(Ok(()), |row| Err(Undefined::Weight { row })),
+            None => Ok(()),
+        }
     }
 }
 
@@ -112,6 +134,21 @@ impl<'a> Outcome<'a> {
     #[must_use]
     pub const fn with_before(self, before: &'a [f64], exposure: f64) -> Self {
         Self { values: self.values, before: Some((before, exposure)) }
+    }
+}
+
+impl Undefined {
+    /// The same with the rows of some customers counted in the whole design, of which they are `rows`.
+    pub(crate) fn in_rows(self, rows: &[u32]) -> Self {
+        let place = |row: usize| rows.get(row).map_or(row, |row| *row as usize);
+        match self {
+            Self::LeverageOne { arm, row } => Self::LeverageOne { arm, row: place(row) },
+            Self::AllTheWeight { arm, row } => Self::AllTheWeight { arm, row: place(row) },
+            Self::Weight { row } => Self::Weight { row: place(row) },
+            Self::NotFinite { column, row } => Self::NotFinite { column, row: place(row) },
+            Self::Stratum { stratum, reason } => Self::Stratum { stratum, reason: Box::new(reason.in_rows(rows)) },
+            other => other,
+        }
     }
 }
 
@@ -193,11 +230,29 @@ pub enum Undefined {
         /// The row, from 0.
         row: usize,
     },
+    /// One customer carries all the weight of an arm, so that it has no spread.
+    #[error(
+        "the customer in row {row} carries all the weight of the {arm} arm: its spread cannot be told. Spread the weight, or leave the arm's other customers in"
+    )]
+    AllTheWeight {
+        /// The arm.
+        arm: Arm,
+        /// The customer's row, from 0.
+        row: usize,
+    },
     /// A pair is not one target and one control customer.
     #[error("pair {pair} is not one target and one control customer; leave incomplete pairs out")]
     NotAPair {
         /// The pair's code.
         pair: u32,
+    },
+    /// Too few customers have a match.
+    #[error("{target} target and {control} control customers have a match, and 2 of each are needed; match on fewer covariates, or coarser ones")]
+    Unmatched {
+        /// Target customers with a match.
+        target: usize,
+        /// Control customers with a match.
+        control: usize,
     },
     /// Counts that cannot be: nobody to count among, or more counted than there are.
     #[error("the {arm} arm has {count} of {customers} customers; there must be customers, and no more can be counted than there are")]

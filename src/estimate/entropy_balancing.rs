@@ -74,7 +74,20 @@ impl Estimator for EntropyBalancing {
         let slopes = vec![Slopes { rows: control.rows.clone(), operator }];
         let (residual_df, coefficients) = (covariates.residual_df(), covariates.k() + 2);
         let Covariates { used, constant, .. } = covariates;
-        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis: None, clusters: None, mean_covariance: None })
+        Ok(Fit {
+            effect,
+            parts,
+            used,
+            constant,
+            residual_df,
+            slopes,
+            differences: false,
+            coefficients,
+            basis: None,
+            clusters: None,
+            mean_covariance: None,
+            cells: None,
+        })
     }
 }
 

@@ -35,9 +35,19 @@ pub trait Estimator: Debug + Send + Sync {
         Shares::Target
     }
 
-    /// Whether it can be fitted within strata; weights and pairs made elsewhere say themselves how customers compare.
+    /// Whether it can be fitted within strata; weights, pairs and matches say themselves how customers compare.
     fn stratifies(&self) -> bool {
         true
+    }
+
+    /// Whether it compares within the pairs of the design ([`Design::pairs`]).
+    fn takes_pairs(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes the weights of the design ([`Design::weights`]).
+    fn takes_weights(&self) -> bool {
+        false
     }
 
     /// Weighs the customers of a design without regard to its strata and clusters.
@@ -56,7 +66,15 @@ pub trait Estimator: Debug + Send + Sync {
     fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         design.validate()?;
         if design.strata.is_some() && !self.stratifies() {
-            return Err(Undefined::Unsupported("given weights and matched pairs have no strata: they say themselves how customers compare"));
+            return Err(Undefined::Unsupported(
+                "given weights, matched pairs and coarsened exact matching have no strata: they say themselves how customers compare",
+            ));
+        }
+        if design.pairs.is_some() != self.takes_pairs() {
+            return Err(Undefined::Unsupported("pairs are for the estimator matched_pairs, and it needs them"));
+        }
+        if design.weights.is_some() != self.takes_weights() {
+            return Err(Undefined::Unsupported("weights are for the estimator given_weights, and it needs them"));
         }
         let fit = match design.strata {
             None => self.weigh(design)?,
@@ -88,6 +106,8 @@ pub enum Estimand {
     AverageOverTarget,
     /// The target customers, if both arms would have moved in parallel.
     AverageOverTargetIfParallel,
+    /// The target customers who have a match in the control; nothing is said of the others.
+    AverageOverMatchedTarget,
     /// The population the assigned customers were drawn from.
     AverageOverPopulation,
     /// Whomever the weights given stand for.
@@ -102,6 +122,7 @@ impl Estimand {
             Self::AverageOverAssigned => "average over assigned",
             Self::AverageOverTarget => "average over target",
             Self::AverageOverTargetIfParallel => "average over target, if trends are parallel",
+            Self::AverageOverMatchedTarget => "average over the matched target customers",
             Self::AverageOverPopulation => "average over the population",
             Self::AverageAsWeighted => "average over the customers as weighted",
         }
@@ -135,6 +156,32 @@ pub struct Part {
     pub(super) centre: Option<Vec<f64>>,
 }
 
+/// Cells of like customers: outcomes are taken from the cell's weighted mean before any residual is made.
+#[derive(Debug, Clone)]
+pub(super) struct Cells {
+    /// The cell of each customer.
+    pub(super) codes: Vec<u32>,
+    /// The weight of each customer; those without one are in no cell.
+    pub(super) weights: Vec<f64>,
+}
+
+impl Cells {
+    /// A column less its cells' weighted means; zero for customers without weight.
+    pub(super) fn within(&self, column: &[f64]) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.codes.iter().max().map_or(0, |last| *last as usize + 1)];
+        for ((code, weight), value) in self.codes.iter().zip(&self.weights).zip(column) {
+            let (sum, total) = &mut sums[*code as usize];
+            *sum += weight * value;
+            *total += weight;
+        }
+        let rest = |((code, weight), value): ((&u32, &f64), &f64)| {
+            let (sum, total) = sums[*code as usize];
+            if *weight > 0.0 { value - sum / total } else { 0.0 }
+        };
+        self.codes.iter().zip(&self.weights).zip(column).map(rest).collect()
+    }
+}
+
 /// A fitted design. Use [`Fit::contrast`] to apply it to outcomes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -158,6 +205,8 @@ pub struct Fit {
     pub(super) clusters: Option<Clusters>,
     /// The covariance of the pooled covariates' mean, where the estimand is a population (row-major k x k).
     pub(super) mean_covariance: Option<Vec<f64>>,
+    /// Cells within which residuals are taken, both arms together.
+    pub(super) cells: Option<Cells>,
 }
 
 impl Fit {
@@ -212,7 +261,15 @@ impl Fit {
         if squares > 0.0 { sum * sum / squares } else { 0.0 }
     }
 
-    /// How many customers of an arm there are.
+    /// Whether the customers of an arm who count all weigh the same, up to rounding.
+    #[must_use]
+    pub fn weighs_evenly(&self, arm: Arm) -> bool {
+        let mut weights = self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize]);
+        let Some(first) = weights.next() else { return true };
+        weights.all(|w| (w - first).abs() <= 1e-9 * first.abs())
+    }
+
+    /// How many customers of an arm count: those given a weight of 0 and those without a match do not.
     #[must_use]
     pub fn customers(&self, arm: Arm) -> usize {
         self.parts.iter().filter(|p| p.arm == arm).map(|p| p.rows.len()).sum()

@@ -7,16 +7,27 @@ use super::linear::{ArmCovariates, Covariates, Slopes};
 use super::{Design, Undefined};
 use crate::study::Arm;
 
-/// A difference of weighted means, with weights given by the user, taken as fixed.
+/// A difference of weighted means, with the weights of the design ([`Design::with_weights`]), taken as fixed.
 ///
-/// Weights: `+v_i / sum v` in the target, `-v_i / sum v` in the control. Covariance: `sum w_i^2 e_i e_i' / (1 - h_i)` in each arm, `e` from the weighted mean,
+/// Weights: `+v_i / sum v` in the target, `-v_i / sum v` in the control, sums over the arm; a weight of 0 leaves the customer out. Covariance: `sum w_i^2 e_i e_i' / (1 - h_i)` in each arm, `e` from the weighted mean,
 /// `h_i = |w_i|`; degrees of freedom `n_eff - 1` with Kish's effective size `n_eff = (sum v)^2 / sum v^2`. That the weights were estimated is not in the
 /// interval. `augmented` takes what imbalance the weights leave out by the controls' weighted least squares (the doubly robust form of Robins, Rotnitzky and
 /// Zhao 1994 with a linear model): `-(w_i + (xbar_T - xbar_C)' (sum w z z')^-1 w_i z_i)`, means weighted, `z = x - xbar_C`.
-#[derive(Debug, Clone, Default)]
+///
+/// ```
+/// use promolift::estimate::{Design, Estimator, GivenWeights, Outcome};
+/// use promolift::study::Arm::{Control, Target};
+///
+/// let arm = [Target, Target, Control, Control, Control];
+/// let weights = [1.0, 1.0, 2.0, 1.0, 1.0];
+/// let spend = [12.0, 10.0, 8.0, 9.0, 7.0];
+/// let fit = GivenWeights::default().fit(&Design::new(&arm).with_weights(&weights))?;
+/// let contrast = fit.contrast(&[Outcome::new(&spend)])?;
+/// assert!((contrast.value(&contrast.effect(&[1.0])) - (11.0 - (2.0 * 8.0 + 9.0 + 7.0) / 4.0)).abs() < 1e-12);
+/// # Ok::<(), promolift::estimate::Undefined>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GivenWeights {
-    /// One weight a customer, 0 or more; 0 leaves the customer out.
-    pub weights: Vec<f64>,
     /// Whether the controls' regression on the design's covariates takes out the imbalance that is left.
     pub augmented: bool,
 }
@@ -38,16 +49,16 @@ impl Estimator for GivenWeights {
         false
     }
 
+    fn takes_weights(&self) -> bool {
+        true
+    }
+
     fn weigh(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
-        if self.weights.len() != design.arm.len() {
-            return Err(Undefined::Lengths { expected: design.arm.len(), found: self.weights.len() });
-        }
-        if let Some(row) = self.weights.iter().position(|w| !(*w >= 0.0 && *w <= 1e120)) {
-            return Err(Undefined::Weight { row });
-        }
+        design.validate()?;
+        let given = design.weights.ok_or(Undefined::Unsupported("given_weights needs the weights of the design"))?;
         let none: &[&[f64]] = &[];
         let covariates = Covariates::new(&Design::new(design.arm).with_covariates(if self.augmented { design.covariates } else { none }))?;
-        let [target, control] = [&covariates.target, &covariates.control].map(|arm| Weighted::new(arm, &self.weights));
+        let [target, control] = [&covariates.target, &covariates.control].map(|arm| Weighted::new(arm, given));
         let (target, control) = (target?, control?);
         let gap: Vec<f64> = target.mean.iter().zip(&control.mean).map(|(t, c)| t - c).collect();
         let operator = control.operator(&covariates.used)?;
@@ -57,36 +68,51 @@ impl Estimator for GivenWeights {
             let tilt: f64 = operator.iter().zip(&gap).map(|(o, g)| g * o[place]).sum();
             effect[row as usize] = -(control.weights[place] + tilt);
         }
-        let slopes = vec![Slopes { rows: control.rows.to_vec(), operator }];
+        let slopes = vec![Slopes { rows: control.rows.clone(), operator }];
         let parts = vec![target.part(&effect, &slopes[0], false)?, control.part(&effect, &slopes[0], true)?];
-        let (residual_df, coefficients) = (covariates.residual_df(), covariates.k() + 2);
+        let counted = (target.rows.len() + control.rows.len()) as f64;
+        let (residual_df, coefficients) = (counted - 2.0 * (covariates.k() as f64 + 1.0), covariates.k() + 2);
         let (used, constant) = (covariates.used.clone(), covariates.constant.clone());
-        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis: None, clusters: None, mean_covariance: None })
+        Ok(Fit {
+            effect,
+            parts,
+            used,
+            constant,
+            residual_df,
+            slopes,
+            differences: false,
+            coefficients,
+            basis: None,
+            clusters: None,
+            mean_covariance: None,
+            cells: None,
+        })
     }
 }
 
-/// An arm with its weights, of sum 1, and covariates centred by them.
-struct Weighted<'a> {
+/// The customers of an arm who have a weight, with their weights, of sum 1, and covariates centred by them.
+struct Weighted {
     arm: Arm,
-    rows: &'a [u32],
+    rows: Vec<u32>,
     weights: Vec<f64>,
     mean: Vec<f64>,
     centred: Vec<Vec<f64>>,
 }
 
-impl<'a> Weighted<'a> {
-    fn new(arm: &'a ArmCovariates, all: &[f64]) -> Result<Self, Undefined> {
-        let given: Vec<f64> = arm.rows.iter().map(|&row| all[row as usize]).collect();
-        let positive = given.iter().filter(|w| **w > 0.0).count();
-        if positive < 2 {
-            return Err(Undefined::TooFewCustomers { arm: arm.arm, customers: positive, needed: 2 });
+impl Weighted {
+    fn new(arm: &ArmCovariates, all: &[f64]) -> Result<Self, Undefined> {
+        let counts: Vec<usize> = (0..arm.rows.len()).filter(|&place| all[arm.rows[place] as usize] > 0.0).collect();
+        if counts.len() < 2 {
+            return Err(Undefined::TooFewCustomers { arm: arm.arm, customers: counts.len(), needed: 2 });
         }
-        let total: f64 = given.iter().sum();
-        let weights: Vec<f64> = given.iter().map(|w| w / total).collect();
-        let shift: Vec<f64> = arm.centred.iter().map(|column| column.iter().zip(&weights).map(|(x, w)| x * w).sum()).collect();
-        let centred = arm.centred.iter().zip(&shift).map(|(column, shift)| column.iter().map(|x| x - shift).collect()).collect();
+        let rows: Vec<u32> = counts.iter().map(|&place| arm.rows[place]).collect();
+        let total: f64 = rows.iter().map(|&row| all[row as usize]).sum();
+        let weights: Vec<f64> = rows.iter().map(|&row| all[row as usize] / total).collect();
+        let columns: Vec<Vec<f64>> = arm.centred.iter().map(|column| counts.iter().map(|&place| column[place]).collect()).collect();
+        let shift: Vec<f64> = columns.iter().map(|column| column.iter().zip(&weights).map(|(x, w)| x * w).sum()).collect();
+        let centred = columns.iter().zip(&shift).map(|(column, shift)| column.iter().map(|x| x - shift).collect()).collect();
         let mean = arm.mean.iter().zip(&shift).map(|(mean, shift)| mean + shift).collect();
-        Ok(Self { arm: arm.arm, rows: &arm.rows, weights, mean, centred })
+        Ok(Self { arm: arm.arm, rows, weights, mean, centred })
     }
 
     /// For each covariate `w_i (sum w z z')^-1 z_i`.
@@ -111,7 +137,8 @@ impl<'a> Weighted<'a> {
             let of_slopes: f64 = if fitted { slopes.operator.iter().zip(&self.centred).map(|(o, z)| o[place] * z[place]).sum() } else { 0.0 };
             let slack = 1.0 - self.weights[place] - of_slopes;
             if !(slack > 1e-9) {
-                return Err(Undefined::LeverageOne { arm: self.arm, row: row as usize });
+                let row = row as usize;
+                return Err(if of_slopes > 1e-9 { Undefined::LeverageOne { arm: self.arm, row } } else { Undefined::AllTheWeight { arm: self.arm, row } });
             }
             multiplier.push(effect[row as usize] / slack.sqrt());
         }
@@ -119,6 +146,6 @@ impl<'a> Weighted<'a> {
         let fitted = if fitted { self.centred.len() as f64 } else { 0.0 };
         let df = (effective - 1.0 - fitted).max(1.0);
         let slopes = (!self.centred.is_empty()).then(|| (0, self.centred.clone()));
-        Ok(Part { arm: self.arm, rows: self.rows.to_vec(), multiplier, df, slopes, centre: Some(self.weights.clone()) })
+        Ok(Part { arm: self.arm, rows: self.rows.clone(), multiplier, df, slopes, centre: Some(self.weights.clone()) })
     }
 }

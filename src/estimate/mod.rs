@@ -60,7 +60,7 @@ pub use fit::{Estimand, Estimator, Fit, Part, Shares};
 pub use given_weights::GivenWeights;
 pub use interval::{Df, Estimate, Interval, Known, Level, Ratio, Reason};
 pub use margins::MarginTest;
-pub use matching::{Coarsening, Matched, MatchedPairs, coarsened_exact};
+pub use matching::{CoarsenedExact, Coarsening, Matched, MatchedPairs, coarsened_exact};
 pub use proportions::{DifferenceRule, Proportion, Proportions, RiskRule, ShareTest, ShareTestResult};
 pub use ratios::ArmRatios;
 pub use regression::Regression;
@@ -75,18 +75,3 @@ pub(crate) use linear::pooled_residuals;
 pub(crate) use wald::wald_of;
 
 pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};
-
-use crate::study::{EstimatorName, Options};
-
-/// The estimator that `options` name, with its covariance and population.
-#[must_use]
-pub fn estimator(options: &Options) -> Box<dyn Estimator> {
-    match options.estimator {
-        EstimatorName::RegressionAtt => Box::new(RegressionAtt { covariance: options.covariance }),
-        EstimatorName::Unadjusted => Box::new(Unadjusted),
-        EstimatorName::Regression => Box::new(Regression { covariance: options.covariance, population: options.population }),
-        EstimatorName::Cuped => Box::new(Cuped { covariance: options.covariance }),
-        EstimatorName::DifferenceInDifferences => Box::new(DifferenceInDifferences),
-        EstimatorName::EntropyBalancing => Box::new(EntropyBalancing { covariance: options.covariance }),
-    }
-}

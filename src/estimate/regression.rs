@@ -51,7 +51,7 @@ impl Estimator for Regression {
         let coefficients = 2 * (covariates.k() + 1);
         let basis = design.clusters.map(|_| covariates.interacted_basis());
         let Covariates { used, constant, .. } = covariates;
-        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis, clusters: None, mean_covariance })
+        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis, clusters: None, mean_covariance, cells: None })
     }
 }
 

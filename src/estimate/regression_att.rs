@@ -62,7 +62,20 @@ impl Estimator for RegressionAtt {
         let residual_df = covariates.residual_df();
         let coefficients = covariates.k() + 2;
         let Covariates { used, constant, .. } = covariates;
-        Ok(Fit { effect, parts, used, constant, residual_df, slopes, differences: false, coefficients, basis: None, clusters: None, mean_covariance: None })
+        Ok(Fit {
+            effect,
+            parts,
+            used,
+            constant,
+            residual_df,
+            slopes,
+            differences: false,
+            coefficients,
+            basis: None,
+            clusters: None,
+            mean_covariance: None,
+            cells: None,
+        })
     }
 }
 

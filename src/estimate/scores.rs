@@ -41,6 +41,8 @@ impl Fit {
 
     /// What means and slopes leave of a column; 0 for a customer whom the fit does not weigh.
     pub(super) fn residuals(&self, column: &[f64]) -> Vec<f64> {
+        let within = self.cells.as_ref().map(|cells| cells.within(column));
+        let column = within.as_deref().unwrap_or(column);
         let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of(column)).collect();
         let mut residuals = vec![0.0; self.effect.len()];
         for part in &self.parts {
@@ -59,7 +61,7 @@ impl Fit {
 
 impl Part {
     /// The mean that residuals are taken from, by two passes.
-    fn mean(&self, y: impl Fn(usize) -> f64) -> f64 {
+    pub(super) fn mean(&self, y: impl Fn(usize) -> f64) -> f64 {
         let places = || 0..self.rows.len();
         let n = self.rows.len() as f64;
         let first = places().map(&y).sum::<f64>() / n;

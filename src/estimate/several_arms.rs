@@ -7,8 +7,8 @@ use crate::study::Arm;
 
 /// Several offers, each with customers of its own, against one control.
 ///
-/// Arm `k` is fitted with the control as if the others were not there, so that its effect, standard error and degrees of freedom are those of a study of its
-/// own. The arms' effects are not independent, since the control is in all of them: with scores `s`, target side and control side,
+/// Arm `k` is fitted with the control as if the others were not there, so that its effect and standard error are those of a study of its own; its degrees of
+/// freedom too, but that those of the control (and of clusters) are the least of all arms, where they differ. The arms' effects are not independent, since the control is in all of them: with scores `s`, target side and control side,
 /// `Cov(tau_k, tau_l) = sum over controls of s_k,i s_l,i` for `k != l`, and the control's spread counts once in any sum or difference. Unadjusted that is
 /// `V_C`; the difference of two arms is then the plain difference of their customers, without the control (Dunnett 1955 is the case of one common variance).
 ///
@@ -56,17 +56,27 @@ impl SeveralArms {
     ///
     /// # Errors
     /// [`Undefined::Variant`] with the arm's code and why it has no answer: no customer, or whatever the estimator has against it; [`Undefined::Lengths`];
-    /// [`Undefined::Unsupported`] under `population = super`.
+    /// [`Undefined::Unsupported`] under `population = super` and with pairs.
     pub fn fit(estimator: &dyn Estimator, design: &Design<'_>, variant: &[u32]) -> Result<Self, Undefined> {
         design.validate()?;
         if variant.len() != design.arm.len() {
             return Err(Undefined::Lengths { expected: design.arm.len(), found: variant.len() });
+        }
+        if design.pairs.is_some() {
+            return Err(Undefined::Unsupported("pairs are of one target arm and the control: several arms have no pairs; measure each arm with its own pairs"));
         }
         let targets = || design.arm.iter().zip(variant).filter(|(arm, _)| **arm == Arm::Target).map(|(_, code)| *code);
         let count = targets().max().map_or(0, |last| last + 1);
         let arms = (0..count)
             .map(|code| OneArm::new(estimator, design, variant, code).map_err(|reason| Undefined::Variant { variant: code, reason: Box::new(reason) }));
         Ok(Self { arms: arms.collect::<Result<_, _>>()?, controls: design.rows(Arm::Control), customers: design.arm.len() })
+    }
+
+    /// The same weights and scores for outcomes that are differenced already.
+    #[must_use]
+    pub(crate) fn of_differences(mut self) -> Self {
+        self.arms = self.arms.into_iter().map(|arm| OneArm { fit: arm.fit.of_differences(), ..arm }).collect();
+        self
     }
 
     /// How many target arms there are.
@@ -149,6 +159,7 @@ impl OneArm {
         let columns: Vec<Vec<f64>> = design.covariates.iter().map(|column| gathered(&rows, column)).collect();
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         let codes = |codes: &[u32]| rows.iter().map(|&row| codes[row as usize]).collect::<Vec<u32>>();
+        let weights = design.weights.map(|weights| gathered(&rows, weights));
         let (strata, clusters) = (design.strata.map(codes), design.clusters.map(|(c, rule)| (codes(c), rule)));
         let mut own = Design::new(&arm).with_covariates(&columns);
         if let Some(strata) = &strata {
@@ -156,6 +167,9 @@ impl OneArm {
         }
         if let Some((clusters, rule)) = &clusters {
             own = own.with_clusters(clusters, *rule);
+        }
+        if let Some(weights) = &weights {
+            own = own.with_weights(weights);
         }
         let fit = estimator.fit(&own)?;
         if fit.mean_covariance.is_some() {
@@ -165,12 +179,13 @@ impl OneArm {
     }
 
     fn apply(&self, outcomes: &[Outcome<'_>], customers: usize) -> Result<Applied, Undefined> {
-        let values: Vec<(Vec<f64>, Option<(Vec<f64>, f64)>)> =
-            outcomes.iter().map(|o| (gathered(&self.rows, o.values), o.before.map(|(b, exposure)| (gathered(&self.rows, b), exposure)))).collect();
-        let own: Vec<Outcome<'_>> = values
+        let values: Vec<Vec<f64>> = outcomes.iter().map(|o| gathered(&self.rows, o.values)).collect();
+        let before: Vec<Vec<f64>> = outcomes.iter().map(|o| o.before.map_or_else(Vec::new, |(before, _)| gathered(&self.rows, before))).collect();
+        let own: Vec<Outcome<'_>> = outcomes
             .iter()
-            .map(|(values, before)| match before {
-                Some((before, exposure)) => Outcome::new(values).with_before(before, *exposure),
+            .zip(values.iter().zip(&before))
+            .map(|(whole, (values, before))| match whole.before {
+                Some((_, exposure)) => Outcome::new(values).with_before(before, exposure),
                 None => Outcome::new(values),
             })
             .collect();

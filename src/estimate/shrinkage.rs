@@ -90,7 +90,9 @@ fn posterior_of_tau(estimates: &[f64], std_errors: &[f64]) -> Vec<Point> {
     let weighted = points.into_iter().map(|(point, log)| Point { weight: (log - highest).exp(), ..point });
     let mut points: Vec<Point> = weighted.filter(|point| point.weight > LIGHT).collect();
     let total: f64 = points.iter().map(|point| point.weight).sum();
-    points.iter_mut().for_each(|point| point.weight /= total);
+    for point in &mut points {
+        point.weight /= total;
+    }
     points
 }
 
@@ -197,7 +199,7 @@ mod tests {
         assert!((-5.0..0.0).contains(&low) && (28.0..35.0).contains(&high), "{low} {high}");
     }
 
-    /// The distribution function of theta_s by brute force: 20,000 values of tau, each by the textbook's formulas, no nodes, no Newton.
+    /// The distribution function of one theta by brute force: 20,000 values of tau, each by the textbook's formulas, no nodes, no Newton.
     fn mass_below(x: f64, at: usize, estimates: &[f64], errors: &[f64]) -> f64 {
         let (mut mass, mut all, mut highest) = (0.0, 0.0, f64::NEG_INFINITY);
         for i in 0..20_000 {

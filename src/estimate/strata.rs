@@ -39,7 +39,13 @@ impl<E: Estimator> Estimator for PostStratified<E> {
 
     fn estimand(&self) -> Estimand {
         match (self.estimator.estimand(), self.shares) {
-            (own @ (Estimand::AverageOverTargetIfParallel | Estimand::AverageOverPopulation | Estimand::AverageAsWeighted), _) => own,
+            (
+                own @ (Estimand::AverageOverTargetIfParallel
+                | Estimand::AverageOverMatchedTarget
+                | Estimand::AverageOverPopulation
+                | Estimand::AverageAsWeighted),
+                _,
+            ) => own,
             (_, Shares::Target) => Estimand::AverageOverTarget,
             (_, Shares::Assigned) => Estimand::AverageOverAssigned,
         }
@@ -55,6 +61,14 @@ impl<E: Estimator> Estimator for PostStratified<E> {
 
     fn stratifies(&self) -> bool {
         self.estimator.stratifies()
+    }
+
+    fn takes_pairs(&self) -> bool {
+        self.estimator.takes_pairs()
+    }
+
+    fn takes_weights(&self) -> bool {
+        self.estimator.takes_weights()
     }
 
     fn shares(&self) -> Shares {
@@ -99,11 +113,7 @@ fn rows_of(codes: &[u32]) -> Vec<(u32, Vec<u32>)> {
 
 /// Why a stratum has no answer, its rows counted in the whole design.
 fn in_stratum(stratum: u32, reason: Undefined, rows: &[u32]) -> Undefined {
-    let reason = match reason {
-        Undefined::LeverageOne { arm, row } => Undefined::LeverageOne { arm, row: rows.get(row).map_or(row, |row| *row as usize) },
-        other => other,
-    };
-    Undefined::Stratum { stratum, reason: Box::new(reason) }
+    Undefined::Stratum { stratum, reason: Box::new(reason.in_rows(rows)) }
 }
 
 /// A fit of `n` customers without any part.
@@ -120,6 +130,7 @@ fn empty(n: usize, differences: bool) -> Fit {
         basis: None,
         clusters: None,
         mean_covariance: None,
+        cells: None,
     }
 }
 

@@ -42,5 +42,5 @@ pub(super) fn means(covariates: &Covariates, differences: bool, basis: bool) -> 
     let residual_df = covariates.residual_df();
     let basis = basis.then(|| covariates.arm_means());
     let (used, constant, slopes) = (Vec::new(), Vec::new(), Vec::new());
-    Fit { effect, parts, used, constant, residual_df, slopes, differences, coefficients: 2, basis, clusters: None, mean_covariance: None }
+    Fit { effect, parts, used, constant, residual_df, slopes, differences, coefficients: 2, basis, clusters: None, mean_covariance: None, cells: None }
 }

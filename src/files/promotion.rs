@@ -15,7 +15,7 @@ use crate::ledger::{AssignmentColumns, Columns, NAMES};
 use crate::study::{Day, EstimatorName, Ids, Markdown, Options, Promotion, Selection};
 
 /// The keys that are lists of tables, each written in double brackets.
-const LISTS: [&str; 7] = ["discounts", "suppliers", "funding", "measures", "goals", "redemptions", "other_promotions"];
+const LISTS: [&str; 8] = ["discounts", "suppliers", "funding", "measures", "goals", "ratios", "redemptions", "other_promotions"];
 
 /// The keys that are one table, written in single brackets.
 const TABLES: [&str; 10] = ["focal", "substitutes", "money", "markdown", "margin", "costs", "columns", "ledger", "assignment", "estimation"];

@@ -89,10 +89,11 @@ fn signatures(columns: &Columns) -> Vec<Signature> {
 }
 
 fn of_customers(request: Request, columns: &Columns, wanted: &AssignmentColumns) -> Request {
-    let texts = wanted.stratum.iter().chain(&wanted.cluster).chain(&wanted.segments).chain(&wanted.exploratory_segments);
+    let texts =
+        wanted.stratum.iter().chain(&wanted.cluster).chain(&wanted.pair).chain(&wanted.variant).chain(&wanted.segments).chain(&wanted.exploratory_segments);
     request
         .required(columns.name("customer"), Kind::Text)
         .column(columns.name("promotion"), Kind::Text)
-        .columns(wanted.attributes.iter().map(String::as_str), Kind::Number)
+        .columns(wanted.attributes.iter().chain(&wanted.weight).map(String::as_str), Kind::Number)
         .columns(texts.map(String::as_str), Kind::Text)
 }

@@ -134,6 +134,7 @@ fn single_and_double_brackets_that_are_mixed_up_are_told() {
         ("funding", "supplier = \"x\"\nkind = \"lump_sum\"\namount = 1"),
         ("measures", "name = \"m\"\ncolumn = \"c\""),
         ("goals", "name = \"g\"\nrow = \"net_profit\"\ntotal = 1"),
+        ("ratios", "name = \"r\"\nnumerator = {measure = \"units\"}\ndenominator = {count = \"customers\"}"),
     ];
     for (key, keys) in single {
         let error = parse(&format!("{PROMOTION}[{key}]\n{keys}\n[columns]\nday = \"d\"\n")).unwrap_err();

@@ -25,6 +25,15 @@ pub struct AssignmentColumns {
     /// The cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// The pair, for `matched_pairs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair: Option<String>,
+    /// The weight within the arm, for `given_weights`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// The variant of the offer that a target customer got; measured against the one control, and with each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// Segments, named before the results are seen.
     pub segments: Vec<String>,
     /// Segments looked at afterwards: measured alike, and called exploratory.
@@ -37,7 +46,8 @@ pub struct AssignmentColumns {
 
 impl AssignmentColumns {
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.stratum.iter().chain(&self.cluster).chain(&self.segments).chain(&self.exploratory_segments).chain(&self.attributes).map(String::as_str)
+        let columns = self.stratum.iter().chain(&self.cluster).chain(&self.pair).chain(&self.weight).chain(&self.variant);
+        columns.chain(&self.segments).chain(&self.exploratory_segments).chain(&self.attributes).map(String::as_str)
     }
 }
 
@@ -141,6 +151,8 @@ impl Reading<'_> {
         let lookup = self.lookup(ids.as_ref())?;
         assignment.stratum = self.codes(wanted.stratum.as_ref(), lookup.as_deref())?;
         assignment.cluster = self.codes(wanted.cluster.as_ref(), lookup.as_deref())?;
+        assignment.variant = self.codes(wanted.variant.as_ref(), lookup.as_deref())?.and_then(|codes| Some((wanted.variant.clone()?, codes)));
+        self.pairs_and_weights(&mut assignment, wanted, ids.as_ref(), lookup.as_deref())?;
         assignment.exploratory.clone_from(&wanted.exploratory_segments);
         for name in wanted.segments.iter().chain(&wanted.exploratory_segments) {
             assignment.segments.extend(self.codes(Some(name), lookup.as_deref())?.map(|codes| (name.clone(), codes)));
@@ -151,6 +163,27 @@ impl Reading<'_> {
         }
         self.problems.finish().map_err(|error| in_frame_rows(error, rows.as_deref()))?;
         Ok(assignment)
+    }
+
+    /// Pairs and weights, checked here where their columns' names are known.
+    fn pairs_and_weights(
+        &mut self,
+        assignment: &mut Assignment,
+        wanted: &AssignmentColumns,
+        ids: Option<&IdColumn>,
+        lookup: Option<&[Option<usize>]>,
+    ) -> Result<()> {
+        assignment.pair = self.codes(wanted.pair.as_ref(), lookup)?;
+        let missing = assignment.pair.as_ref().and_then(|pairs| unpaired(pairs, assignment));
+        let broken = missing.or_else(|| assignment.incomplete_pairs());
+        if let (Some(problem), Some(name)) = (broken, &wanted.pair) {
+            self.problems.push(problem.column(name));
+        }
+        if let Some(name) = &wanted.weight {
+            assignment.weight = self.problems.take(self.attribute(name, ids, lookup))?;
+            assignment.bad_weights().into_iter().for_each(|problem| self.problems.push(problem.column(name)));
+        }
+        Ok(())
     }
 
     /// Keeps the rows of the promotion, in the assignments or by the customers' frame, and gives them where some were left out.
@@ -264,6 +297,17 @@ impl Reading<'_> {
         let problem = problem.value(format!("{value}customer {customer}")).count(values.iter().filter(|v| unusable(v)).count());
         Err(problem.remedy("Fill it in the assignments or the customers file, or do without the attribute").into())
     }
+}
+
+/// The problem of customers without a pair.
+fn unpaired(pairs: &Codes, assignment: &Assignment) -> Option<Problem> {
+    let none = pairs.names.iter().position(|name| name == NONE)?;
+    let without = |code: &u32| *code as usize == none;
+    let row = pairs.codes.iter().position(without)?;
+    let problem = Problem::new(Input::Assignment, Fault::Null, "an assigned customer has no pair").first(row);
+    let customer = if assignment.len() == pairs.codes.len() { assignment.customers.text(row) } else { String::new() };
+    let problem = problem.value(format!("customer {customer}")).count(pairs.codes.iter().filter(|code| without(code)).count());
+    Some(problem.remedy("Leave customers without a partner out of the assignment (the effect is then that on the paired target), or use another estimator"))
 }
 
 fn arm(label: &str) -> Option<Arm> {

@@ -33,7 +33,7 @@ pub struct CapResult {
 
 serialize_known!(CapResult { plain form, known cap, known quantile, known low, plain cut, plain capped_total });
 
-/// Customers beyond a cap.
+/// Customers by arm: those beyond a cap, those whom a rule leaves out or keeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CutCustomers {
     /// Of the target.

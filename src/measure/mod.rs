@@ -1,46 +1,57 @@
 //! The one place that knows the order of the rooms: plan, cells, estimate, effects, money, checks.
 
 mod amounts;
+mod asked_ratios;
 mod caps;
+mod cell_names;
+mod curves;
 mod design;
 mod families;
 mod goals;
+mod left_out;
 mod meeting;
 mod names;
 mod oddities;
+mod outcomes;
+mod payback;
 mod plan;
 mod products;
 mod redeemers;
 mod result;
 mod rows;
 mod segments;
+mod variants;
 mod warnings;
 mod weekly;
 
+pub use asked_ratios::{ArmRatio, AskedRatio, RatioChange, RatioDifference};
 pub use caps::{CapResult, CutCustomers};
 pub use families::Family;
+pub use left_out::{LeftOut, LeftOutRule};
+pub use payback::{Payback, PaybackWeek};
 pub use plan::Plan;
 pub use redeemers::{RedeemerEffect, Redeemers};
 pub use result::{
-    AbsentMeasure, ArmCell, ArmCount, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer, GoalResult,
-    Measurement, Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
+    AbsentMeasure, ArmCell, ArmCount, ArmCustomers, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer,
+    GoalResult, Measurement, Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
 };
 pub use segments::{BetweenSegments, Interaction, Segment, SegmentEffect, Segmentation};
-pub use weekly::{Curve, Payback, PaybackWeek, WeekEffect, WeekEstimate, WeekWeights, Weekly};
+pub use variants::{Variant, VariantDifference, VariantEffect, Variants};
+pub use weekly::{Curve, WeekEffect, WeekEstimate, WeekWeights, Weekly};
 
 use rayon::prelude::*;
 
-use design::{Fitted, fitted};
+use design::{Fitted, estimator, fitted};
 use rows::Beside;
 
 use crate::cells::{CellSource, CellTable, Role};
 use crate::effects::{ArmSums, Effect, Grid, Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Error, Fault, Input, Problem, Result};
-use crate::estimate::{ArmForm, Contrast, Df, Estimator, Fit, Level, estimator};
+use crate::estimate::{ArmForm, Contrast, Df, Estimator, Fit, Level};
 use crate::known::{Known, Reason};
 use crate::profit::{Books, Redemptions, bridge, burned_budget, ratios};
 use crate::study::{Arm, EstimatorName, Period, Study};
-use crate::validity::{Evidence, all as all_checks, conclude};
+use crate::validity::{CheckResult, Conclusion, Evidence, all as all_checks, conclude};
 
 impl Study {
     /// Measures the promotion: makes the cells of `source`, weights them, and says what they allow to conclude.
@@ -71,12 +82,21 @@ struct Job<'a> {
     effects: Vec<Effect>,
     level: Level,
     sums: ArmSums,
+    /// Customers assigned to target and control.
+    assigned: [usize; 2],
+}
+
+/// The answers that decide what may be believed.
+struct Concluded {
+    goals: Vec<GoalResult>,
+    checks: Vec<CheckResult>,
+    conclusion: Conclusion,
 }
 
 impl<'a> Job<'a> {
     fn new(study: &'a Study, plan: &'a Plan, table: &'a CellTable) -> Result<Self> {
         table.validate(&plan.partition, &study.assignment, &plan.amounts)?;
-        let estimator = estimator(&study.options);
+        let estimator = estimator(study, plan)?;
         if estimator.differences() && study.promotion.markdown.is_some() && table.facts.baseline_on_sale.is_none() {
             let problem = Problem::new(Input::Cells, Fault::Unsupported, "cells summed elsewhere do not hold the baseline by days on sale").column("markdown");
             return Err(problem
@@ -91,27 +111,16 @@ impl<'a> Job<'a> {
         let effects = effects(&plan.windows, study.promotion.announced.is_some_and(|a| a < study.promotion.start), markdown);
         let level = Level::from(&study.options);
         let sums = ArmSums::new(table, &study.assignment.arm);
-        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, beside, contrast, effects, level, sums })
+        let assigned = [Arm::Target, Arm::Control].map(|arm| study.assignment.count(arm));
+        Ok(Self { study, plan, table, estimator, covariate_names, fit, grid, beside, contrast, effects, level, sums, assigned })
     }
 
     fn measure(&self) -> Result<Measurement> {
         let study = self.study;
         let books = self.books()?;
         let effects = self.effect_estimates();
-        let goals = study.promotion.goals.iter().map(|goal| self.goal(goal, &books)).collect::<Result<Vec<_>>>()?;
-        let undecided: Vec<String> = goals.iter().filter(|g| g.answer == GoalAnswer::Undecided).map(|g| g.goal.clone()).collect();
         let mde = effects.iter().find(|e| e.measure == "net_sales" && e.effect == "total").and_then(|e| e.mde.value());
-        let evidence = Evidence {
-            study,
-            windows: &self.plan.windows,
-            cells: self.table,
-            measures: &self.plan.measures,
-            fit: &self.fit,
-            estimator: self.estimator.as_ref(),
-            mde,
-        };
-        let checks: Vec<_> = all_checks().par_iter().map(|check| check.run(&evidence)).collect();
-        let conclusion = conclude(study.promotion.randomised, &checks, &undecided);
+        let Concluded { goals, checks, conclusion } = self.concluded(&books, mde)?;
         let profit = bridge(&books);
         let warnings = warnings::warnings(self, &checks, &profit);
         Ok(Measurement {
@@ -135,12 +144,15 @@ impl<'a> Job<'a> {
             families: families::families(study.options.multiplicity, &effects),
             cap: self.cap_result(),
             effects_scaled: self.effects_scaled()?,
+            left_out: self.left_out()?,
             redeemers: self.per_redeemer(),
             effects,
             ratios: ratios(&books, self.redemptions().count),
+            asked_ratios: self.asked_ratios()?,
             burned_budget: burned_budget(&books, self.redemptions()),
             profit,
             segments: segments::segmentations(self)?,
+            variants: self.variants()?,
             naive: self.naive(),
             goals,
             checks,
@@ -149,14 +161,32 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// What goals and checks allow to conclude; `mde` is the least total effect on net sales that would be found.
+    fn concluded(&self, books: &Books<'_>, mde: Option<f64>) -> Result<Concluded> {
+        let study = self.study;
+        let goals = study.promotion.goals.iter().map(|goal| self.goal(goal, books)).collect::<Result<Vec<_>>>()?;
+        let undecided: Vec<String> = goals.iter().filter(|g| g.answer == GoalAnswer::Undecided).map(|g| g.goal.clone()).collect();
+        let evidence = Evidence {
+            study,
+            windows: &self.plan.windows,
+            cells: self.table,
+            measures: &self.plan.measures,
+            fit: &self.fit,
+            estimator: self.estimator.as_ref(),
+            mde,
+        };
+        let checks: Vec<_> = all_checks().par_iter().map(|check| check.run(&evidence)).collect();
+        let conclusion = conclude(study.promotion.randomised, &checks, &undecided);
+        Ok(Concluded { goals, checks, conclusion })
+    }
+
     fn books(&self) -> Result<Books<'_>> {
         let costs = &self.study.promotion.costs;
         let assignment = &self.study.assignment;
-        let target = |values: &mut dyn Iterator<Item = f64>| -> f64 { values.zip(&assignment.arm).filter(|(_, a)| **a == Arm::Target).map(|(v, _)| v).sum() };
         let contacts = match &costs.contacts {
-            None => assignment.count(Arm::Target) as f64,
+            None => self.fit.customers(Arm::Target) as f64,
             Some(column) => match assignment.attribute(column) {
-                Some(values) => target(&mut values.iter().copied()),
+                Some(values) => self.over_target(values),
                 None => return Err(missing_attribute(column, "costs.contacts")),
             },
         };
@@ -168,7 +198,7 @@ impl<'a> Job<'a> {
             contrast: &self.contrast,
             measures: &self.plan.measures,
             effects: &self.effects,
-            target_customers: assignment.count(Arm::Target) as f64,
+            target_customers: self.fit.customers(Arm::Target) as f64,
             level: self.level,
             internal_cost,
         })
@@ -176,10 +206,24 @@ impl<'a> Job<'a> {
 
     /// Redemptions of the target.
     fn redemptions(&self) -> Redemptions {
-        let counts = self.table.redemptions.iter().flatten().zip(&self.study.assignment.arm);
-        let count = counts.filter(|(_, arm)| **arm == Arm::Target).map(|(count, _)| f64::from(*count)).sum();
+        let counts: Vec<f64> = self.table.redemptions.iter().flatten().map(|count| f64::from(*count)).collect();
         let adjusts_target = matches!(self.study.options.estimator, EstimatorName::Regression | EstimatorName::Cuped);
-        Redemptions { count, as_ledger: !adjusts_target }
+        Redemptions { count: self.over_target(&counts), as_ledger: !adjusts_target && !self.projects_target() }
+    }
+
+    /// Whether weights given make the target another than the ledger has it: then its totals are customers times the weighted mean.
+    fn projects_target(&self) -> bool {
+        self.study.options.estimator == EstimatorName::GivenWeights && !self.fit.weighs_evenly(Arm::Target)
+    }
+
+    /// The total of a value over the target customers that the effects are of.
+    fn over_target(&self, values: &[f64]) -> f64 {
+        if self.projects_target() {
+            return self.fit.target_mean(values) * self.fit.customers(Arm::Target) as f64;
+        }
+        let left_out = self.fit.customers(Arm::Target) < self.assigned[0];
+        let counts = |row: usize| self.study.assignment.arm[row] == Arm::Target && !(left_out && self.fit.effect[row] == 0.0);
+        values.iter().enumerate().filter(|(row, _)| counts(*row)).map(|(_, value)| value).sum()
     }
 
     fn covariates(&self) -> Covariates {
@@ -212,7 +256,7 @@ impl<'a> Job<'a> {
     /// Sums of both arms, with their means.
     fn arm_cell(&self, [target, control]: [f64; 2]) -> ArmCell {
         let of = |sum: f64, customers: usize| SumMean { sum, mean: sum / customers as f64 };
-        ArmCell { target: of(target, self.fit.customers(Arm::Target)), control: of(control, self.fit.customers(Arm::Control)) }
+        ArmCell { target: of(target, self.assigned[0]), control: of(control, self.assigned[1]) }
     }
 
     fn cells(&self) -> Named<Named<ArmCell>> {

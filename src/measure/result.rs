@@ -57,6 +57,9 @@ pub struct Measurement {
     /// quantity of its own, the capped net sales of a customer; the parts divide it up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects_scaled: Vec<EffectEstimate>,
+    /// The effects without customers left out by what they did before the promotion; only where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<super::LeftOut>,
     /// The effect per redeemer, under an assumption that must be stated.
     pub redeemers: super::Redeemers,
     /// The covariance of the effects per customer, by measure.
@@ -67,11 +70,17 @@ pub struct Measurement {
     pub profit: Profit,
     /// Ratios with Fieller's interval.
     pub ratios: Vec<RatioEstimate>,
+    /// The ratios that the study asks for, in both arms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked_ratios: Vec<super::AskedRatio>,
     /// Discount on units that would have been bought anyway.
     pub burned_budget: BurnedBudget,
     /// Effects by segment, one list entry a column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<super::Segmentation>,
+    /// The variants of the offer against the one control, where the assignment has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variants: Option<super::Variants>,
     /// What uncontrolled readings would have said.
     pub naive: Naive,
     /// The goals and whether they were met.
@@ -122,10 +131,42 @@ pub struct DesignFacts {
     /// How many clusters the intervals are made of; `None`: every customer by himself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clusters: Option<usize>,
+    /// How many pairs there are, under `matched_pairs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<usize>,
+    /// Under `coarsened_exact`, the customers without a match: they are in no effect, and totals are without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmatched: Option<ArmCustomers>,
+    /// Under `given_weights`, the customers whose weight is 0: they are in no effect, and totals are without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_weight: Option<ArmCustomers>,
     /// Kish's effective number of controls, `(sum w)^2 / sum w^2`.
     pub control_effective_size: f64,
     /// The largest share of the controls' weight that one of them carries.
     pub control_largest_share: f64,
+    /// Kish's effective number of target customers; absent where all of them weigh the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_effective_size: Option<f64>,
+    /// The largest share of the target's weight that one of them carries; absent where all weigh the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_largest_share: Option<f64>,
+}
+
+impl DesignFacts {
+    /// Customers of both arms who are in no effect: without a match, or with a weight of 0.
+    #[must_use]
+    pub fn outside(&self) -> ArmCustomers {
+        self.unmatched.or(self.without_weight).unwrap_or_default()
+    }
+}
+
+/// Customers by arm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ArmCustomers {
+    /// Of the target.
+    pub target: usize,
+    /// Of the control.
+    pub control: usize,
 }
 
 /// Covariates used and dropped, by name.

@@ -95,7 +95,7 @@ impl Job<'_> {
 
     /// How rows are made of a contrast.
     pub(super) fn rows<'c>(&self, contrast: &'c Contrast) -> Rows<'c> {
-        Rows { contrast, level: self.level, targets: self.study.assignment.count(Arm::Target) as f64 }
+        Rows::new(contrast, self.level, self.fit.customers(Arm::Target) as f64)
     }
 }
 
@@ -106,7 +106,12 @@ pub(super) struct Rows<'c> {
     targets: f64,
 }
 
-impl Rows<'_> {
+impl<'c> Rows<'c> {
+    /// Rows whose totals are of so many target customers.
+    pub(super) fn new(contrast: &'c Contrast, level: Level, targets: f64) -> Self {
+        Self { contrast, level, targets }
+    }
+
     /// The row of a form; it stands by itself until a family takes it in.
     pub(super) fn row(&self, measure: &str, effect: String, coefficients: &[f64], raw: ArmCell) -> EffectEstimate {
         let estimate = self.contrast.estimate(&self.contrast.effect(coefficients), self.level);

@@ -9,13 +9,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::design::{covariates, named};
+use super::design::{Subset, covariates, named};
+use super::outcomes::{Outcomes, outcomes};
 use super::{Job, Named};
-use crate::effects::MeasureKind;
 use crate::error::Result;
 use crate::estimate::heterogeneity::{Heterogeneity, cochran, joint};
 use crate::estimate::shrinkage::shrink;
-use crate::estimate::{Contrast, Design, Estimate, Fit, Level, Outcome, Shares};
+use crate::estimate::{Contrast, Estimate, Fit, Level, Shares};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{Arm, Codes};
 
@@ -74,7 +74,7 @@ pub struct SegmentEffect {
     pub ci_low: Known<f64>,
     /// The upper limit, by itself.
     pub ci_high: Known<f64>,
-    /// Times the segment's target customers.
+    /// Times the segment's target customers (those with a match, or a weight).
     pub total: Known<f64>,
     /// Drawn towards the other segments ([`shrink`]).
     pub shrunk: Known<f64>,
@@ -133,54 +133,24 @@ pub(super) fn segmentations(job: &Job<'_>) -> Result<Vec<Segmentation>> {
     let (_, columns) = covariates(job.study, job.plan, job.table)?;
     let columns = if job.estimator.adjusts() { columns } else { Vec::new() };
     let headline = job.fit.clone().of_differences();
-    let measured: Vec<Outcomes> = job.plan.measures.par_iter().map(|measure| Outcomes::new(job, &headline, measure)).collect::<Result<_>>()?;
+    let measured: Vec<Measured> = job.plan.measures.par_iter().map(|measure| Measured::new(job, &headline, measure)).collect::<Result<_>>()?;
     assignment.segments.iter().map(|(name, codes)| Split::new(job, codes, &columns).measure(name, &measured)).collect()
 }
 
-/// The effects of one measure as a column of each customer's values.
-struct Outcomes {
-    measure: String,
-    names: Vec<String>,
-    /// The parts that sum to the total, as places in `names`.
-    parts: Vec<usize>,
-    /// Differenced already, where the estimator differences.
-    columns: Vec<Vec<f64>>,
+/// The effects of one measure, with the headline.
+struct Measured {
+    of: Outcomes,
     /// The headline effects and the customers' scores on them.
     headline: Vec<f64>,
     scores: Vec<Vec<f64>>,
 }
 
-impl Outcomes {
+impl Measured {
     fn new(job: &Job<'_>, headline: &Fit, measure: &crate::effects::Measure) -> Result<Self> {
-        let forms: Vec<(String, Vec<f64>)> = job.forms(measure).into_iter().filter_map(|(name, form)| Some((name, form.value()?))).collect();
-        let is_part = |name: &str| name != "total" && !name.contains('.');
-        let parts: Vec<usize> = (0..forms.len()).filter(|&i| is_part(&forms[i].0)).collect();
-        let adds_up = measure.kind != MeasureKind::Baskets;
-        let mut columns: Vec<Vec<f64>> = Vec::with_capacity(forms.len());
-        for (name, form) in &forms {
-            let column = if name == "total" && adds_up { sum_of(&parts, &columns) } else { job.grid.by_customer(form) };
-            columns.push(column);
-        }
-        Ok(Self {
-            measure: measure.name.clone(),
-            parts,
-            headline: forms.iter().map(|(_, form)| job.contrast.value(&job.contrast.effect(form))).collect(),
-            names: forms.into_iter().map(|(name, _)| name).collect(),
-            scores: headline.scores(&outcomes(columns.iter().map(Vec::as_slice)))?,
-            columns,
-        })
+        let of = Outcomes::new(job, measure);
+        let scores = headline.scores(&of.outcomes())?;
+        Ok(Self { headline: of.forms.iter().map(|form| job.contrast.value(&job.contrast.effect(form))).collect(), scores, of })
     }
-}
-
-/// The sum of some columns.
-fn sum_of(parts: &[usize], columns: &[Vec<f64>]) -> Vec<f64> {
-    let mut sum = vec![0.0; columns.first().map_or(0, Vec::len)];
-    parts.iter().filter_map(|&part| columns.get(part)).for_each(|column| sum.iter_mut().zip(column).for_each(|(s, v)| *s += v));
-    sum
-}
-
-fn outcomes<'o>(columns: impl Iterator<Item = &'o [f64]>) -> Vec<Outcome<'o>> {
-    columns.map(Outcome::new).collect()
 }
 
 /// A segment with its own fit, and its customers' places in the order by segment.
@@ -188,6 +158,8 @@ struct Part {
     facts: Segment,
     place: Range<usize>,
     fit: Option<Fit>,
+    /// Target customers whom its effects are of.
+    counted: usize,
 }
 
 /// The customers split by a column.
@@ -205,6 +177,9 @@ impl<'j> Split<'j> {
         let shares = job.estimator.shares();
         let counted = |arm: Arm| shares == Shares::Assigned || arm == Arm::Target;
         let all = job.study.assignment.arm.iter().filter(|arm| counted(**arm)).count() as f64;
+        // Where not all target customers count alike, a segment counts by the weight they have in the headline.
+        let weighted = job.study.options.estimator.is_matched();
+        let weight = |rows: &[u32]| rows.iter().map(|&row| job.fit.effect[row as usize]).filter(|w| *w > 0.0).sum::<f64>();
         let of_one = order.chunk_by(|a, b| codes.codes[*a as usize] == codes.codes[*b as usize]);
         let ends = of_one.scan(0, |end, rows| {
             *end += rows.len();
@@ -220,17 +195,18 @@ impl<'j> Split<'j> {
                 segment: rows.first().map_or("", |&row| &codes.names[codes.codes[row as usize] as usize]).to_owned(),
                 target: of(&|arm| arm == Arm::Target),
                 control: of(&|arm| arm == Arm::Control),
-                share: of(&counted) as f64 / all,
+                share: if weighted { weight(rows) } else { of(&counted) as f64 / all },
                 undefined: fit.as_ref().err().cloned(),
             };
-            Part { facts, fit: fit.ok().map(Fit::of_differences), place }
+            let counted = fit.as_ref().map_or(0, |fit| fit.customers(Arm::Target));
+            Part { facts, fit: fit.ok().map(Fit::of_differences), place, counted }
         };
         let parts = places.into_par_iter().map(part).collect();
         Self { job, order, parts }
     }
 
-    fn measure(&self, column: &str, measured: &[Outcomes]) -> Result<Segmentation> {
-        let found: Vec<OfMeasure> = measured.par_iter().map(|outcomes| self.of_measure(outcomes)).collect::<Result<_>>()?;
+    fn measure(&self, column: &str, measured: &[Measured]) -> Result<Segmentation> {
+        let found: Vec<OfMeasure> = measured.par_iter().map(|measured| self.of_measure(measured)).collect::<Result<_>>()?;
         let mut interaction = Vec::with_capacity(found.len());
         let (mut effects, mut between_segments) = (Vec::new(), Vec::new());
         for of in found {
@@ -243,11 +219,11 @@ impl<'j> Split<'j> {
         Ok(Segmentation { column: column.to_owned(), declared, segments, effects, between_segments, interaction: Named(interaction) })
     }
 
-    fn of_measure(&self, measured: &Outcomes) -> Result<OfMeasure> {
-        let sorted: Vec<Vec<f64>> = measured.columns.iter().map(|column| self.order.iter().map(|&row| column[row as usize]).collect()).collect();
+    fn of_measure(&self, measured: &Measured) -> Result<OfMeasure> {
+        let sorted: Vec<Vec<f64>> = measured.of.columns.iter().map(|column| self.order.iter().map(|&row| column[row as usize]).collect()).collect();
         let found: Vec<Option<OfPart>> = self.parts.par_iter().map(|part| part.measure(&sorted, self.job.level)).collect::<Result<_>>()?;
-        let mut of = OfMeasure { measure: measured.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
-        for (at, name) in measured.names.iter().enumerate() {
+        let mut of = OfMeasure { measure: measured.of.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
+        for (at, name) in measured.of.names.iter().enumerate() {
             let rows = self.effect(measured, at, &found);
             let known = |value: fn(&SegmentEffect) -> Known<f64>| rows.iter().filter_map(|row| value(row).value()).collect::<Vec<f64>>();
             of.interaction.push((name.clone(), cochran(&known(|r| r.per_customer), &known(|r| r.std_error)).into()));
@@ -259,13 +235,13 @@ impl<'j> Split<'j> {
     }
 
     /// One effect in all segments.
-    fn effect(&self, measured: &Outcomes, at: usize, found: &[Option<OfPart>]) -> Vec<SegmentEffect> {
+    fn effect(&self, measured: &Measured, at: usize, found: &[Option<OfPart>]) -> Vec<SegmentEffect> {
         let mut rows: Vec<SegmentEffect> = self
             .parts
             .iter()
             .zip(found)
             .map(|(part, found)| match found {
-                None => absent(&part.facts.segment, measured, at, Reason::Undefined),
+                None => absent(&part.facts.segment, &measured.of, at, Reason::Undefined),
                 Some(OfPart { estimates, .. }) => {
                     let estimate = &estimates[at];
                     let (ci_low, ci_high) = crate::profit::limits(estimate);
@@ -276,8 +252,8 @@ impl<'j> Split<'j> {
                         p_value: estimate.p_value,
                         ci_low,
                         ci_high,
-                        total: Known::Value(estimate.value * part.facts.target as f64),
-                        ..absent(&part.facts.segment, measured, at, Reason::FewSegments)
+                        total: Known::Value(estimate.value * part.counted as f64),
+                        ..absent(&part.facts.segment, &measured.of, at, Reason::FewSegments)
                     }
                 }
             })
@@ -295,8 +271,9 @@ impl<'j> Split<'j> {
     }
 
     /// The headline minus the segments' average, with the standard error of the difference of scores.
-    fn between(&self, measured: &Outcomes, at: usize, found: &[Option<OfPart>]) -> BetweenSegments {
-        let row = |per_customer, std_error| BetweenSegments { measure: measured.measure.clone(), effect: measured.names[at].clone(), per_customer, std_error };
+    fn between(&self, measured: &Measured, at: usize, found: &[Option<OfPart>]) -> BetweenSegments {
+        let row =
+            |per_customer, std_error| BetweenSegments { measure: measured.of.measure.clone(), effect: measured.of.names[at].clone(), per_customer, std_error };
         let mut scores = measured.scores[at].clone();
         let mut average = 0.0;
         for (part, found) in self.parts.iter().zip(found) {
@@ -320,11 +297,11 @@ impl<'j> Split<'j> {
     }
 
     /// The joint test over the parts that sum to the total.
-    fn jointly(measured: &Outcomes, found: &[Option<OfPart>]) -> Interaction {
+    fn jointly(measured: &Measured, found: &[Option<OfPart>]) -> Interaction {
         let (estimates, covariances): (Vec<_>, Vec<_>) = found
             .iter()
             .flatten()
-            .map(|found| (measured.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance(&measured.parts)))
+            .map(|found| (measured.of.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance(&measured.of.parts)))
             .unzip();
         joint(&estimates, &covariances).into()
     }
@@ -368,19 +345,7 @@ impl Part {
 /// The fit of some customers by themselves, or why there is none.
 pub(super) fn fit(job: &Job<'_>, rows: &[u32], columns: &[Vec<f64>]) -> std::result::Result<Fit, String> {
     let study = job.study;
-    let codes = |codes: &Codes| rows.iter().map(|&row| codes.codes[row as usize]).collect::<Vec<u32>>();
-    let arm: Vec<Arm> = rows.iter().map(|&row| study.assignment.arm[row as usize]).collect();
-    let columns: Vec<Vec<f64>> = columns.iter().map(|column| rows.iter().map(|&row| column[row as usize]).collect()).collect();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let (strata, clusters) = (study.assignment.stratum.as_ref().map(codes), study.assignment.cluster.as_ref().map(codes));
-    let mut design = Design::new(&arm).with_covariates(&columns);
-    if let Some(strata) = &strata {
-        design = design.with_strata(strata);
-    }
-    if let (Some(clusters), Some((_, rule))) = (&clusters, study.design(&[]).clusters) {
-        design = design.with_clusters(clusters, rule);
-    }
-    job.estimator.fit(&design).map_err(|undefined| {
+    Subset::new(study, rows, columns).fit(job.estimator.as_ref()).map_err(|undefined| {
         let error = named(undefined, &job.covariate_names, study);
         error.problems().first().map_or_else(|| error.to_string(), |problem| problem.text.clone())
     })

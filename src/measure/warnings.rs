@@ -114,7 +114,8 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
     let assignment = &job.study.assignment;
     let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
     let needed = 25 * (job.fit.used.len() + 1);
-    if smaller < needed && !job.fit.used.is_empty() {
+    // Covariates that customers are matched on have no slopes.
+    if smaller < needed && !job.fit.used.is_empty() && job.study.options.estimator != EstimatorName::CoarsenedExact {
         let text = format!(
             "the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates",
             job.fit.used.len()
@@ -133,6 +134,15 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
         let text =
             "totals and money are target customers times the average over all assigned; they do not agree with the ledger to the cent. regression_att does";
         warnings.push(Warning::new(Hazard::TotalsOverAssigned, text));
+    }
+    warnings.extend(customers_outside(job));
+    if job.projects_target() {
+        let text = format!(
+            "totals and money are {} target customers times their weighted average: target customers do not all weigh the same, so that totals do not agree with \
+             the ledger to the cent",
+            job.fit.customers(Arm::Target)
+        );
+        warnings.push(Warning::new(Hazard::TotalsAsWeighted, text));
     }
     let controls = assignment.count(Arm::Control);
     if controls < 500 {
@@ -159,8 +169,29 @@ fn control_skewness(job: &Job<'_>) -> f64 {
     if spread > 0.0 { moment(3) / spread.powi(3) } else { 0.0 }
 }
 
+/// Target customers of whom the effects say nothing.
+fn customers_outside(job: &Job<'_>) -> Option<Warning> {
+    let design = super::design::facts(job.study, &job.fit);
+    let (outside, all) = (design.outside().target, job.study.assignment.count(Arm::Target));
+    let (why, hazard, action) = if design.unmatched.is_some() {
+        ("have no control like them", Hazard::UnmatchedTarget, "Cut covariates into fewer groups to match more of them")
+    } else {
+        ("have a weight of 0", Hazard::TargetWithoutWeight, "Give them a weight to have them in")
+    };
+    (outside > 0).then(|| {
+        let text = format!(
+            "{outside} of {all} target customers {why}: effects, totals and money are of the other {}, with the costs of contacting and redeeming of those, and \
+             the fixed costs in full. What the offer did to the {outside} is not known. {action}",
+            all - outside
+        );
+        Warning::new(hazard, text)
+    })
+}
+
 /// Few clusters, in all or in one arm: their spread is hardly known.
 fn few_clusters(job: &Job<'_>) -> Option<Warning> {
+    // Pairs are clusters of two: how many there are is what small_arms looks at.
+    job.study.assignment.cluster.as_ref()?;
     let (clusters, smaller) = (job.fit.cluster_count()?, job.fit.clusters_in_smaller_arm()?);
     // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50, and 20 in each arm.
     let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);

@@ -3,8 +3,8 @@
 use super::headline::currency;
 use super::number::{ABSENT, Format, confidence, limits, p_value};
 use super::table::{RowKind, Set, Table};
-use super::together;
 use super::words::{Voice, customer, effect, effect_meaning, measure};
+use super::{asked, together};
 use crate::known::{Known, Reason};
 use crate::measure::{EffectEstimate, Measurement};
 
@@ -75,7 +75,10 @@ fn table(measurement: &Measurement, name: &str, explained: bool) -> Table {
     let alone: Vec<&EffectEstimate> = rows.iter().map(|(_, row)| *row).collect();
     // Behind what explains p and interval, before absences.
     let place = table.notes.iter().take_while(|note| !note.starts_with(ABSENT)).count();
-    let told = together::jointly(measurement, &alone).into_iter().chain(Some(measurement).filter(|_| name == "net_sales").and_then(together::capped));
+    let mut told: Vec<String> = together::jointly(measurement, &alone).into_iter().collect();
+    if name == "net_sales" {
+        told.extend([together::capped(measurement), asked::left_out(measurement)].into_iter().flatten());
+    }
     table.notes.splice(place..place, told);
     table
 }

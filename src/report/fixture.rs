@@ -112,11 +112,13 @@ pub(super) fn sound() -> Measurement {
         families: vec![Family::new("net_sales", Multiplicity::MaxT), Family::new("units", Multiplicity::MaxT)],
         cap: None,
         effects_scaled: Vec::new(),
+        left_out: None,
         redeemers: Redeemers::missing(Reason::AssumptionNotStated),
         covariance: Named::default(),
         descriptive: Descriptive { dilution: Known::Value(0.31) },
         profit: sound_profit(),
         ratios: sound_ratios(),
+        asked_ratios: Vec::new(),
         burned_budget: BurnedBudget {
             units: bounds(410.0, 655.0, 380.0, 702.0),
             money: bounds(512.5, 818.75, 475.0, 877.5),
@@ -124,6 +126,7 @@ pub(super) fn sound() -> Measurement {
             assumption: "the offer takes no focal unit away",
         },
         segments: Vec::new(),
+        variants: None,
         naive: Naive {
             before_after: Known::Value(NaiveReading { per_customer: 21.7 }),
             redeemers_against_rest: Known::Value(NaiveReading { per_customer: 58.2 }),

@@ -58,7 +58,8 @@ fn sales_figures(measurement: &Measurement) -> Result<Sales, String> {
     };
     let currency = currency(measurement);
     let interval = limits(total.ci_low, total.ci_high);
-    let over_target = interval.scaled(measurement.arms.target.customers as f64, 0.0);
+    let counted = measurement.arms.target.customers - measurement.design.outside().target;
+    let over_target = interval.scaled(counted as f64, 0.0);
     Ok(Sales {
         each: like(&interval, each, each.abs(), currency),
         each_range: money_range(&interval, each, currency),

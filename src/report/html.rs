@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::charts::{Chart, forest, waterfall};
+use super::charts::{Chart, forest, waterfall, weekly};
+use super::headline::currency;
 use super::page::Page;
 use super::table::{Row, RowKind, Set, Table};
 use super::verdict::Verdict;
 use super::words::{self, Voice};
-use super::{effects, trust};
-use crate::measure::Measurement;
+use super::{effects, payback, trust, weeks};
+use crate::measure::{Measurement, Weekly};
 use crate::validity::{CheckResult, Conclusion, Status};
 
 const STYLE: &str = include_str!("page.css");
@@ -22,20 +23,26 @@ const STYLE: &str = include_str!("page.css");
 #[must_use]
 pub struct Report<'a> {
     measurement: &'a Measurement,
+    weekly: Option<&'a Weekly>,
 }
 
 impl Measurement {
     /// The report: one HTML page with its charts inside.
     pub const fn report(&self) -> Report<'_> {
-        Report { measurement: self }
+        Report { measurement: self, weekly: None }
     }
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// The same with a section on the weeks of the same study.
+    pub const fn with_weekly(self, weekly: &'a Weekly) -> Self {
+        Self { measurement: self.measurement, weekly: Some(weekly) }
+    }
+
     /// The page. It holds its style and charts and asks for nothing else.
     #[must_use]
     pub fn html(&self) -> String {
-        page(self.measurement).into_string()
+        page(self.measurement, self.weekly).into_string()
     }
 
     /// Writes the page to a file. It is written beside it first and renamed, so that no half page is ever left under that name.
@@ -67,7 +74,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn page(measurement: &Measurement) -> Markup {
+fn page(measurement: &Measurement, weekly: Option<&Weekly>) -> Markup {
     let page = Page::of(measurement);
     html! {
         (DOCTYPE)
@@ -82,8 +89,11 @@ fn page(measurement: &Measurement) -> Markup {
                 (opening(&page, &measurement.conclusion))
                 main {
                     (effects_section(&page, &effects::others(measurement), forest(measurement)))
+                    @if let Some(weekly) = weekly { (weekly_section(measurement, weekly)) }
                     (money_section(&page, waterfall(measurement)))
+                    @for split in &page.variants { section { h2 { (split.title) } (table(split, false)) } }
                     @for split in &page.segments { section { h2 { (split.title) } (table(split, false)) } }
+                    @if let Some(ratios) = &page.asked_ratios { section { h2 { (ratios.title) } (table(ratios, true)) } }
                     @if let Some(goals) = &page.goals { section { h2 { (goals.title) } (table(goals, false)) } }
                     (checks_section(measurement, &page))
                     section.naive { h2 { "Naive readings" } (table(&page.naive, true)) }
@@ -144,6 +154,27 @@ fn effects_section(page: &Page, others: &[Table], chart: Option<Chart>) -> Marku
                     summary { "Other measures" }
                     @for effects in others { (table(effects, true)) }
                 }
+            }
+        }
+    }
+}
+
+/// The weeks of net sales. Either conclusion that refuses makes them differences.
+fn weekly_section(measurement: &Measurement, of: &Weekly) -> Markup {
+    const CAPTION: &str =
+        "Dots are weeks: thick lines are the interval of each by itself, thin ones the band of all together. Below, their sum to date with its band";
+    let voice = match Voice::of(measurement) {
+        Voice::Differences => Voice::Differences,
+        Voice::Effects => Voice::of_conclusion(&of.conclusion),
+    };
+    let currency = currency(measurement);
+    html! {
+        section {
+            h2 { (weeks::title(voice)) }
+            @if let Some(chart) = weekly(of, voice, currency) { (figure(&chart, CAPTION)) }
+            @for sentence in payback::sentences(of, voice) { p { (sentence) } }
+            @if let Some(weeks) = weeks::table(of, voice, currency) {
+                details.weeks { summary { "The weeks in figures" } (table(&weeks, true)) }
             }
         }
     }

@@ -3,6 +3,7 @@
 //! The result becomes finished strings once (the page); text and HTML are layouts of it. A refused study is shown whole, as differences:
 //! the word that claims a cause does not occur.
 
+mod asked;
 #[cfg(feature = "report")]
 mod charts;
 mod closing;
@@ -14,13 +15,17 @@ mod html;
 mod money;
 mod number;
 mod page;
+mod payback;
 mod segments;
 mod table;
 mod text;
 mod together;
 mod trust;
+mod variants;
 mod verdict;
 mod weekly;
+#[cfg(feature = "report")]
+mod weeks;
 mod words;
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use super::number::count;
 use super::table::Table;
 use super::verdict::{Verdict, verdict};
 use super::words::{Voice, estimator};
-use super::{closing, effects, headline, money, segments, together, trust};
-use crate::measure::Measurement;
+use super::{asked, closing, effects, headline, money, segments, together, trust, variants};
+use crate::measure::{ArmCustomers, Measurement};
 use crate::study::DaySpan;
 
 /// The report.
@@ -31,8 +31,11 @@ pub(super) struct Page {
     pub(super) burned: Table,
     /// Effects by segment, a table a column.
     pub(super) segments: Vec<Table>,
+    pub(super) variants: Vec<Table>,
     /// The effects per redeemer.
     pub(super) redeemers: Option<Table>,
+    /// The ratios that are asked for.
+    pub(super) asked_ratios: Option<Table>,
     /// The goals.
     pub(super) goals: Option<Table>,
     /// The checks.
@@ -71,7 +74,9 @@ impl Page {
             ratios: money::ratios(measurement),
             burned: money::burned(measurement),
             segments: segments::tables(measurement),
+            variants: variants::tables(measurement),
             redeemers: together::redeemers(measurement),
+            asked_ratios: asked::ratios(measurement),
             goals: trust::goals(measurement),
             checks: trust::checks(measurement),
             naive: trust::naive(measurement),
@@ -107,6 +112,16 @@ fn facts(measurement: &Measurement) -> Vec<Fact> {
     let drawn = if measurement.randomised { "drawn at random" } else { "chosen, not drawn at random" };
     let customers = format!("{} target ({drawn}), {} control", count(arms.target.customers as u64), count(arms.control.customers as u64));
     facts.push(Fact { about: "Customers", text: customers });
+    let outside = measurement.design.outside();
+    if outside != ArmCustomers::default() {
+        let why = if measurement.design.unmatched.is_some() { "without a match" } else { "with a weight of 0" };
+        let text = format!(
+            "{} target and {} control customers, {why}: they are in no effect and no total",
+            count(outside.target as u64),
+            count(outside.control as u64)
+        );
+        facts.push(Fact { about: "Not counted", text });
+    }
     let estimand = measurement.estimand.text();
     facts.push(Fact { about: "Compared by", text: format!("{}; {estimand} ({})", estimator(measurement.estimator), measurement.estimator.name()) });
     facts

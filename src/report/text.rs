@@ -21,13 +21,13 @@ impl fmt::Display for Measurement {
         opening(f, &page)?;
         heading(f, &page.effects_title)?;
         tables(f, &page.effects.iter().collect::<Vec<_>>())?;
-        for split in &page.segments {
+        for split in page.variants.iter().chain(&page.segments) {
             section(f, split)?;
         }
         heading(f, "Money")?;
         tables(f, &page.money())?;
-        if let Some(goals) = &page.goals {
-            section(f, goals)?;
+        for asked in [&page.asked_ratios, &page.goals].into_iter().flatten() {
+            section(f, asked)?;
         }
         section(f, &page.checks)?;
         section(f, &page.naive)?;

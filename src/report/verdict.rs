@@ -46,6 +46,9 @@ fn chosen(measurement: &Measurement) -> String {
     let adjusted = measurement.covariates.used.iter().any(|name| name.contains(".baseline."));
     let before = match measurement.estimator {
         EstimatorName::DifferenceInDifferences => "What each customer bought before is subtracted",
+        EstimatorName::MatchedPairs => "Whether the pairs bought alike before is for the checks to say",
+        EstimatorName::GivenWeights if !adjusted => "Whether the weights level out what the groups bought before is for the checks to say",
+        EstimatorName::CoarsenedExact if adjusted => "Customers who bought about as much before are compared with each other",
         _ if adjusted => "What the groups bought before is accounted for",
         _ => "What the groups bought before is not accounted for",
     };

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::estimate::Estimand;
 use crate::measure::Measurement;
 use crate::study::EstimatorName;
+use crate::validity::Conclusion;
 
 /// Whether the figures may be called effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,12 @@ pub(super) enum Voice {
 impl Voice {
     /// The voice that the conclusion allows.
     pub(super) const fn of(measurement: &Measurement) -> Self {
-        if measurement.conclusion.is_refused() { Self::Differences } else { Self::Effects }
+        Self::of_conclusion(&measurement.conclusion)
+    }
+
+    /// The voice that a conclusion allows.
+    pub(super) const fn of_conclusion(conclusion: &Conclusion) -> Self {
+        if conclusion.is_refused() { Self::Differences } else { Self::Effects }
     }
 
     /// One of two wordings.
@@ -186,6 +192,12 @@ pub(super) const fn estimator(name: EstimatorName) -> &'static str {
         EstimatorName::Cuped => "target against control, both adjusted by one common slope on what customers bought before (CUPED)",
         EstimatorName::DifferenceInDifferences => "change since the baseline, target against control (difference in differences)",
         EstimatorName::EntropyBalancing => "target against control, the control weighted until it bought before what the target bought (entropy balancing)",
+        EstimatorName::MatchedPairs => "each target customer against his partner in the control (matched pairs)",
+        EstimatorName::GivenWeights => "target against control, customers weighted as given",
+        EstimatorName::CoarsenedExact => {
+            "target against control, the control weighted to the target within groups of customers alike before; those without a match are left out \
+             (coarsened exact matching)"
+        }
     }
 }
 
@@ -193,6 +205,7 @@ pub(super) const fn estimator(name: EstimatorName) -> &'static str {
 pub(super) const fn customer(estimand: Estimand) -> &'static str {
     match estimand {
         Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel => "target customer",
+        Estimand::AverageOverMatchedTarget => "matched target customer",
         Estimand::AverageOverAssigned => "assigned customer",
         Estimand::AverageOverPopulation | Estimand::AverageAsWeighted => "customer",
     }

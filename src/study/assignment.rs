@@ -56,6 +56,15 @@ pub struct Assignment {
     /// The cluster of each, for clustered covariance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Codes>,
+    /// The pair of each, for `matched_pairs`: one target and one control customer a pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Codes>,
+    /// The weight of each within its arm, for `given_weights`: 0 or more, 0 leaves the customer out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Vec<f64>>,
+    /// The variant of the offer that each target customer got, with its column's name; that of a control is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<(String, Codes)>,
     /// Segments, by column name; every column must be fixed before the promotion.
     pub segments: Vec<(String, Codes)>,
     /// Those of `segments` that were not named before results were seen.
@@ -95,11 +104,6 @@ impl Assignment {
     #[must_use]
     pub fn count(&self, arm: Arm) -> usize {
         self.arm.iter().filter(|a| **a == arm).count()
-    }
-
-    /// Whether every customer was drawn by himself, out of all: no strata, no clusters.
-    pub(crate) fn is_simple(&self) -> bool {
-        self.stratum.is_none() && self.cluster.is_none()
     }
 
     /// A numeric attribute by its column's name.
@@ -149,9 +153,8 @@ impl Assignment {
                 problems.push(problem.first(row).value(values[row]).count(count).remedy("Fill it, or leave the column out"));
             }
         }
-        for (what, codes) in
-            [("stratum", self.stratum.as_ref()), ("cluster", self.cluster.as_ref())].into_iter().chain(self.segments.iter().map(|(n, c)| (n.as_str(), Some(c))))
-        {
+        let groups = [("stratum", self.stratum.as_ref()), ("cluster", self.cluster.as_ref()), ("pair", self.pair.as_ref())];
+        for (what, codes) in groups.into_iter().chain(self.segments.iter().map(|(n, c)| (n.as_str(), Some(c)))) {
             let Some(codes) = codes else { continue };
             if let Some(row) = codes.codes.iter().position(|code| codes.names.len() <= *code as usize) {
                 let problem = problem(Fault::OutOfRange, "a code has no name").column(what).first(row).value(codes.codes[row]);
@@ -160,6 +163,7 @@ impl Assignment {
         }
         if self.arm.len() == n {
             self.duplicates().into_iter().for_each(|p| problems.push(p));
+            self.incomplete_pairs().into_iter().chain(self.bad_weights()).for_each(|p| problems.push(p));
         }
         problems.finish()
     }
@@ -168,6 +172,9 @@ impl Assignment {
         let mut columns = vec![("arm", self.arm.len())];
         columns.extend(self.stratum.iter().map(|c| ("stratum", c.codes.len())));
         columns.extend(self.cluster.iter().map(|c| ("cluster", c.codes.len())));
+        columns.extend(self.pair.iter().map(|c| ("pair", c.codes.len())));
+        columns.extend(self.weight.iter().map(|w| ("weight", w.len())));
+        columns.extend(self.variant.iter().map(|(name, c)| (name.as_str(), c.codes.len())));
         columns.extend(self.segments.iter().map(|(name, c)| (name.as_str(), c.codes.len())));
         columns.extend(self.attributes.iter().map(|(name, v)| (name.as_str(), v.len())));
         columns

@@ -2,23 +2,30 @@
 
 mod answers;
 mod assignment;
+mod coarsening;
 mod day;
+mod designs;
 mod goal;
 mod ids;
+mod leave_out;
 mod options;
 mod promotion;
+mod ratio;
 mod selection;
 mod terms;
 mod windows;
 
 pub use answers::{Cap, CapForm, Multiplicity, RedeemerAssumption};
 pub use assignment::{Arm, Assignment, Codes};
+pub use coarsening::{CoarseningRules, Cuts};
 pub(crate) use day::how_to_write;
 pub use day::{Day, DaySpan, NotADay};
 pub use goal::{Goal, GoalScale, GoalSubject, GoalThreshold};
 pub use ids::Ids;
+pub use leave_out::LeaveOut;
 pub use options::{Alternative, CovarianceRule, DfRule, EstimatorName, Options, Population};
 pub use promotion::{LiveElsewhere, OfferLines, Promotion, Redemption, UserMeasure};
+pub use ratio::{Counted, RatioQuestion, RatioTerm};
 pub use selection::{Selection, Where};
 pub use terms::{Costs, Discount, Funding, FundingKind, FundingRate, Margin, Markdown, Money, Payer, Sale, Supplier};
 pub use windows::{Cut, Period, Window, Windows};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, Cap, Multiplicity, RedeemerAssumption};
+use super::{Assignment, Cap, CoarseningRules, LeaveOut, Multiplicity, RedeemerAssumption};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
 
 /// The estimators by name; [`crate::estimate`] says what each computes.
@@ -26,11 +26,27 @@ pub enum EstimatorName {
     DifferenceInDifferences,
     /// Controls weighted so that their covariate means are the target's; average over the target.
     EntropyBalancing,
+    /// Mean difference within the pairs of the assignment; average over the target.
+    MatchedPairs,
+    /// Difference of means under the weights of the assignment.
+    GivenWeights,
+    /// Controls weighted to the target within cells of coarse covariates; average over the target customers who have a match.
+    CoarsenedExact,
 }
 
 impl EstimatorName {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::RegressionAtt, Self::Unadjusted, Self::Regression, Self::Cuped, Self::DifferenceInDifferences, Self::EntropyBalancing];
+    pub const ALL: [Self; 9] = [
+        Self::RegressionAtt,
+        Self::Unadjusted,
+        Self::Regression,
+        Self::Cuped,
+        Self::DifferenceInDifferences,
+        Self::EntropyBalancing,
+        Self::MatchedPairs,
+        Self::GivenWeights,
+        Self::CoarsenedExact,
+    ];
 
     /// The name in files.
     #[must_use]
@@ -42,6 +58,9 @@ impl EstimatorName {
             Self::Cuped => "cuped",
             Self::DifferenceInDifferences => "difference_in_differences",
             Self::EntropyBalancing => "entropy_balancing",
+            Self::MatchedPairs => "matched_pairs",
+            Self::GivenWeights => "given_weights",
+            Self::CoarsenedExact => "coarsened_exact",
         }
     }
 }
@@ -156,11 +175,19 @@ pub struct Options {
     pub covariates: Vec<String>,
     /// Numeric attributes of the assignment, fixed before the promotion, that are covariates too.
     pub customer_covariates: Vec<String>,
+    /// How `coarsened_exact` makes covariates coarse; `None`: each in five groups of like size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coarsening: Option<CoarseningRules>,
+    /// Whether `given_weights` takes out what imbalance the weights leave, by a regression among the controls on the covariates (doubly robust).
+    pub augmented: bool,
     /// How the answers on one measure are adjusted for each other.
     pub multiplicity: Multiplicity,
     /// A cap on the net sales of a customer; the effects without it always stand beside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cap: Option<Cap>,
+    /// Customers to leave out by what they did before the promotion; the effects on all always stand beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leave_out: Option<LeaveOut>,
     /// What is assumed of those who redeem; without it no effect is attributed to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redeemers: Option<RedeemerAssumption>,
@@ -179,8 +206,11 @@ impl Default for Options {
             population: Population::default(),
             covariates: vec!["net_sales".into()],
             customer_covariates: Vec::new(),
+            coarsening: None,
+            augmented: false,
             multiplicity: Multiplicity::default(),
             cap: None,
+            leave_out: None,
             redeemers: None,
             seed: 1,
         }
@@ -211,8 +241,9 @@ impl Options {
             let problem = at("covariance", Fault::Contradiction, text).value(format!("{:?}", self.covariance).to_uppercase());
             problems.push(problem.remedy("Use covariance = \"default\"; or give [assignment] cluster for CR0, CR1 and CR2, and leave it out for HC0 to HC3"));
         }
-        let over_target = matches!(self.estimator, EstimatorName::RegressionAtt | EstimatorName::EntropyBalancing | EstimatorName::DifferenceInDifferences);
-        if self.covariance == CovarianceRule::Cr2 && assignment.cluster.is_some() && (over_target || assignment.stratum.is_some()) {
+        let without_cr2 = matches!(self.estimator, EstimatorName::RegressionAtt | EstimatorName::EntropyBalancing | EstimatorName::DifferenceInDifferences);
+        let without_cr2 = without_cr2 || self.estimator.is_matched();
+        if self.covariance == CovarianceRule::Cr2 && assignment.cluster.is_some() && (without_cr2 || assignment.stratum.is_some()) {
             let problem = at("covariance", Fault::Unsupported, "CR2 is defined for unadjusted, regression and cuped without strata");
             problems.push(problem.value("CR2").remedy("Use covariance = \"CR1\" or \"default\""));
         }
@@ -228,8 +259,12 @@ impl Options {
             let problem = at("population", Fault::Contradiction, "population = \"super\" belongs to the estimator regression");
             problems.push(problem.value(self.estimator).remedy("Use population = \"assigned\", or estimator = \"regression\""));
         }
+        self.validate_design(assignment, &mut problems);
         if let Some(cap) = &self.cap {
             cap.validate(&mut problems);
+        }
+        if let Some(leave_out) = &self.leave_out {
+            leave_out.validate(&mut problems);
         }
         problems.finish()
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::terms::{Costs, Discount, Funding, FundingRate, Margin, Markdown, Money, Payer, Supplier};
-use super::{Day, DaySpan, Goal, GoalThreshold, Selection, Where};
+use super::{Day, DaySpan, Goal, GoalThreshold, RatioQuestion, Selection, Where};
 use crate::error::{Fault, Input, Problem, Problems, Result, listed, nearest, short};
 
 /// The days of the longest window, a century: a longer one is a slip.
@@ -139,6 +139,9 @@ pub struct Promotion {
     /// What it was meant to reach.
     #[serde(default)]
     pub goals: Vec<Goal>,
+    /// The ratios that are asked for.
+    #[serde(default)]
+    pub ratios: Vec<RatioQuestion>,
 }
 
 const fn default_baseline_days() -> u32 {
@@ -180,6 +183,7 @@ impl Promotion {
             costs: Costs::default(),
             measures: Vec::new(),
             goals: Vec::new(),
+            ratios: Vec::new(),
         }
     }
 
@@ -198,6 +202,7 @@ impl Promotion {
         self.check_money(&mut problems);
         self.check_funding(&mut problems);
         self.check_goals(&mut problems);
+        RatioQuestion::validate(&self.ratios, &mut problems);
         problems.finish()
     }
 

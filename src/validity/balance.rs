@@ -1,20 +1,24 @@
 //! Were the arms alike before?
 
-use super::checks::{Check, Evidence, result};
-use super::permutation::TwoGroups;
+use super::checks::{Check, Evidence, fail_or_warn, result};
+use super::draw::Draw;
+use super::permutation::{Test, permuted};
 use super::{CheckResult, Status};
 use crate::cells::Role;
-use crate::estimate::{Estimator, Outcome, Unadjusted, Wald};
+use crate::estimate::{Outcome, Wald};
 use crate::known::Reason;
-use crate::study::{Arm, Period};
+use crate::study::{Arm, EstimatorName, Period};
 
 /// Raw standardised differences above this warn.
 const RAW: f64 = 0.25;
 /// Standardised differences under the weights above this refuse a chosen target.
 const WEIGHTED: f64 = 0.1;
 
-/// Joint Wald test of baseline net sales per role (by permutation when an arm has fewer than 200 customers; with strata or clusters always Wald's), and standardised differences, raw
-/// and under the weights.
+/// Joint test of baseline net sales per role, and standardised differences, raw and under the weights.
+///
+/// The test is the Wald test of the plain difference, within strata or pairs or under the weights given, and with the clusters' covariance; where the smaller arm has fewer than 200 customers
+/// (clusters, where whole clusters were drawn), a randomisation test takes its place. Only where clusters are partly whole and partly
+/// split between small arms no draw can be repeated, and the Wald test stays; the check says so.
 pub(super) struct BaselineBalance;
 
 impl Check for BaselineBalance {
@@ -30,44 +34,48 @@ impl Check for BaselineBalance {
             return CheckResult::not_run(self.name(), Reason::NoBaseline);
         }
         let columns: Vec<Vec<f64>> = Role::ALL.iter().map(|role| evidence.net_sales(Some(*role), Period::Baseline)).collect();
+        match test(evidence, &columns) {
+            Some(joint) => self.judge(evidence, &columns, &joint),
+            None => CheckResult::not_run(self.name(), Reason::ZeroVariance),
+        }
+    }
+}
+
+impl BaselineBalance {
+    fn judge(&self, evidence: &Evidence<'_>, columns: &[Vec<f64>], joint: &Test) -> CheckResult {
         let arm = &evidence.study.assignment.arm;
-        let assignment = &evidence.study.assignment;
-        let groups = TwoGroups::new(arm, &columns);
-        let wald = if assignment.is_simple() { groups.wald() } else { within_design(evidence, &columns) };
-        let Some(wald) = wald else {
-            return CheckResult::not_run(self.name(), Reason::ZeroVariance);
-        };
-        let small = assignment.is_simple() && [Arm::Target, Arm::Control].into_iter().any(|a| assignment.count(a) < 200);
-        let p = if small { groups.permutation_p(wald.statistic, evidence.study.options.seed) } else { wald.p_value };
-        let raw = largest(&columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
-        let weighted = largest(&columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
-        let randomised = evidence.study.promotion.randomised;
+        let raw = largest(columns, |column| standardised(arm, column, mean(arm, column, Arm::Target), mean(arm, column, Arm::Control)));
+        let weighted = largest(columns, |column| standardised(arm, column, evidence.fit.target_mean(column), evidence.fit.control_mean(column)));
+        let (p, randomised) = (joint.p_value, evidence.study.promotion.randomised);
         // A permutation p is at least 1 in 2,000, and that is the only one below .001.
         let fail = if randomised { p < 0.001 } else { !evidence.estimator.differences() && weighted > WEIGHTED };
-        let warn = p < 0.05 || raw > RAW;
-        let status = if fail {
-            Status::Fail
-        } else if warn {
-            Status::Warn
-        } else {
-            Status::Pass
-        };
-        let own = evidence.estimator.adjusts() && evidence.study.options.covariates.iter().any(|name| name == "net_sales");
+        let status = fail_or_warn(fail, p < 0.05 || raw > RAW);
+        let levelled = evidence.estimator.adjusts() && evidence.study.options.estimator != EstimatorName::CoarsenedExact;
+        let own = levelled && evidence.study.options.covariates.iter().any(|name| name == "net_sales");
         let own = if own && !randomised { " (about 0 by construction: baseline net sales are what the weights level out)" } else { "" };
-        let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights{own}");
+        let how = &joint.words;
+        let text = format!("largest standardised difference of baseline net sales {raw:.2} between the arms, {weighted:.2} under the weights{own}{how}");
         let threshold = match status {
             Status::Fail if randomised => 0.001,
             Status::Fail => WEIGHTED,
             Status::Warn if p >= 0.05 => RAW,
             _ => 0.05,
         };
-        result(self.name(), status, wald.statistic, Some(p), threshold, text)
+        result(self.name(), status, joint.statistic, Some(p), threshold, text)
     }
 }
 
-/// The joint test of the plain differences within strata, with the clusters' covariance.
+/// The joint test of the columns: by drawing anew where an arm is small.
+fn test(evidence: &Evidence<'_>, columns: &[Vec<f64>]) -> Option<Test> {
+    let study = evidence.study;
+    let draw = Draw::of(&study.assignment);
+    let anew = draw.anew().and_then(|redraw| permuted(redraw, &study.assignment.arm, columns, study.options.seed));
+    anew.or_else(|| within_design(evidence, columns).map(|wald| Test::by_f(&wald, &draw)))
+}
+
+/// The joint Wald test of the plain differences within strata or pairs, or under the weights given, with the clusters' covariance.
 fn within_design(evidence: &Evidence<'_>, columns: &[Vec<f64>]) -> Option<Wald> {
-    let contrast = Unadjusted.fit(&evidence.study.design(&[])).ok()?.contrast(&columns.iter().map(|c| Outcome::new(c)).collect::<Vec<_>>()).ok()?;
+    let contrast = evidence.study.plain_fit().ok()?.contrast(&columns.iter().map(|c| Outcome::new(c)).collect::<Vec<_>>()).ok()?;
     let forms: Vec<_> = (0..columns.len()).map(|j| contrast.effect(&(0..columns.len()).map(|i| f64::from(u8::from(i == j))).collect::<Vec<f64>>())).collect();
     contrast.wald(&forms).value()
 }

@@ -1,6 +1,7 @@
 //! The checks of the design and the data, one value each.
 
 use super::balance::BaselineBalance;
+use super::draw::arm_of_each;
 use super::placebo::Placebo;
 use super::{CheckResult, Status};
 use crate::cells::{CellTable, Role};
@@ -44,6 +45,12 @@ impl Evidence<'_> {
     /// Customers of an arm, as a number.
     fn customers(&self, arm: Arm) -> f64 {
         self.study.assignment.count(arm) as f64
+    }
+
+    /// How customers are called where not all of them count.
+    fn who_count(&self) -> &'static str {
+        let all = [Arm::Target, Arm::Control].into_iter().all(|arm| self.fit.customers(arm) == self.study.assignment.count(arm));
+        if all { "" } else { " that count" }
     }
 
     /// The share of an arm's customers that meet a condition.
@@ -96,7 +103,18 @@ pub(super) fn result(check: &'static str, status: Status, statistic: f64, p_valu
 
 /// Pass, or warn.
 fn warn_if(warn: bool) -> Status {
-    if warn { Status::Warn } else { Status::Pass }
+    fail_or_warn(false, warn)
+}
+
+/// The outcome of a check that can refuse.
+pub(super) fn fail_or_warn(fail: bool, warn: bool) -> Status {
+    if fail {
+        Status::Fail
+    } else if warn {
+        Status::Warn
+    } else {
+        Status::Pass
+    }
 }
 
 /// Two-sided p of the difference between the arms' shares of customers that meet a condition: pooled (chi-square with one degree of freedom), or by clusters
@@ -147,7 +165,7 @@ impl Check for SampleRatio {
             };
             chi_squared_sf(live.iter().map(of).sum(), live.len() as f64)
         };
-        let status = if p < 0.001 { Status::Fail } else { warn_if(p < 0.01) };
+        let status = fail_or_warn(p < 0.001, p < 0.01);
         let within = if live.len() > 1 { format!(" (over {} strata)", live.len()) } else { String::new() };
         let text = format!("{:.2} % of the {} are in the target, {:.2} % were intended{within}", 100.0 * observed, drawn.units, 100.0 * share);
         result(self.name(), status, observed, Some(p), if status == Status::Warn { 0.01 } else { 0.001 }, text)
@@ -163,13 +181,9 @@ struct Drawn {
 impl Drawn {
     fn of(assignment: &Assignment) -> Self {
         let side = |arm: Arm| usize::from(arm == Arm::Control);
-        if let Some(clusters) = &assignment.cluster {
-            let mut arms = vec![[false; 2]; clusters.names.len()];
-            clusters.codes.iter().zip(&assignment.arm).for_each(|(code, arm)| arms[*code as usize][side(*arm)] = true);
-            if arms.iter().all(|[target, control]| !(*target && *control)) {
-                let of = |which: usize| arms.iter().filter(|arms| arms[which]).count() as u64;
-                return Self { units: "clusters", counts: vec![[of(0), of(1)]] };
-            }
+        if let Some(arms) = assignment.cluster.as_ref().and_then(|clusters| arm_of_each(&clusters.codes, &assignment.arm)) {
+            let of = |which: Arm| arms.iter().filter(|arm| **arm == Some(which)).count() as u64;
+            return Self { units: "clusters", counts: vec![[of(Arm::Target), of(Arm::Control)]] };
         }
         let strata = assignment.stratum.as_ref();
         let mut counts = vec![[0; 2]; strata.map_or(1, |codes| codes.names.len())];
@@ -203,7 +217,7 @@ impl Check for ControlLeak {
         }
         // Controls who redeem where no target does leak without measure.
         let leak = if target > 0.0 { control / target } else { 1.0 };
-        let status = if leak > 0.1 { Status::Fail } else { warn_if(leak > 0.01) };
+        let status = fail_or_warn(leak > 0.1, leak > 0.01);
         let text = format!("{:.2} % of the controls redeemed, {:.2} % of the target", 100.0 * control, 100.0 * target);
         result(self.name(), status, leak, None, if status == Status::Warn { 0.01 } else { 0.1 }, text)
     }
@@ -231,7 +245,7 @@ impl Check for OtherPromotions {
         };
         let (target, control) = (evidence.share(Arm::Target, in_other), evidence.share(Arm::Control, in_other));
         let p = share_test(evidence, in_other);
-        let status = if p < 0.001 && (target - control).abs() > 0.05 { Status::Fail } else { warn_if(target.max(control) > 0.2) };
+        let status = fail_or_warn(p < 0.001 && (target - control).abs() > 0.05, target.max(control) > 0.2);
         let text = format!("{:.1} % of the target and {:.1} % of the control were in another live promotion", 100.0 * target, 100.0 * control);
         result(self.name(), status, target - control, Some(p), if status == Status::Warn { 0.2 } else { 0.05 }, text)
     }
@@ -283,9 +297,10 @@ impl Check for SmallArms {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let smaller = evidence.customers(Arm::Target).min(evidence.customers(Arm::Control));
+        // Those without a match, or with a weight of 0, say nothing.
+        let smaller = evidence.fit.customers(Arm::Target).min(evidence.fit.customers(Arm::Control)) as f64;
         let mde = evidence.mde.map_or_else(String::new, |mde| format!("; the least total effect on net sales it would find is {mde:.2} per customer"));
-        result(self.name(), warn_if(smaller < 100.0), smaller, None, 100.0, format!("the smaller arm has {smaller} customers{mde}"))
+        result(self.name(), warn_if(smaller < 100.0), smaller, None, 100.0, format!("the smaller arm has {smaller} customers{}{mde}", evidence.who_count()))
     }
 }
 

@@ -108,6 +108,12 @@ pub enum Hazard {
     SkewedControl,
     /// The totals speak of all assigned, times the target customers.
     TotalsOverAssigned,
+    /// Target customers without a match are in no effect and no total.
+    UnmatchedTarget,
+    /// Target customers with a weight of 0 are in no effect and no total.
+    TargetWithoutWeight,
+    /// The totals are target customers times a weighted mean, not what the ledger has.
+    TotalsAsWeighted,
     /// The quantities in the redemption log differ from the units of the lines it marks.
     LogQuantities,
     /// Redemptions in the log that meet no line.

@@ -3,6 +3,7 @@
 mod balance;
 mod checks;
 mod conclusion;
+mod draw;
 mod permutation;
 mod placebo;
 

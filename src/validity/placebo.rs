@@ -1,16 +1,15 @@
 //! The held-out placebo: the same estimator, asked about days before the promotion, must find nothing.
 
-use super::checks::{Check, Evidence, result};
-use super::permutation::TwoGroups;
-use super::{CheckResult, Status};
+use super::CheckResult;
+use super::checks::{Check, Evidence, fail_or_warn, result};
+use super::draw::{Draw, Redraw};
+use super::permutation::{Test, permuted};
 use crate::cells::{Atom, Role};
 use crate::effects::measure_by_customer;
 use crate::estimate::{ArmForm, Contrast, Known, Outcome, pooled_residuals};
 use crate::known::Reason;
-use crate::study::{Alternative, Arm, DaySpan, Period};
+use crate::study::{Alternative, Arm, DaySpan, EstimatorName, Period};
 
-/// Below so many customers in the smaller arm of a draw, p is that of the randomisation test.
-const SMALL: usize = 200;
 /// The largest share of the counterfactual mean that can be said not to matter.
 const MARGIN: f64 = 0.05;
 
@@ -19,9 +18,12 @@ const MARGIN: f64 = 0.05;
 /// in the study: they are fixed before the promotion by the user's word, and without them another estimator would be tested.
 ///
 /// The test is the joint Wald test of the estimator. Its F distribution is too short-tailed for skewed sales in a small arm (50 customers of 550,
-/// log-normal with sigma 1.2: 1.7 % of clean draws fall below .001), so that for a drawn target whose smaller arm has fewer than 200 customers the
-/// randomisation test takes its place: the second half less what least squares on the same covariates, arms ignored, says of it (Freedman and Lane
-/// 1983), Welch's joint Wald statistic between the arms, arms drawn anew. No arm enters the residuals, so that under a draw the test is exact.
+/// log-normal with sigma 1.2: 1.7 % of clean draws fall below .001), so that for a drawn target whose smaller arm has fewer than 200 customers (clusters,
+/// where whole clusters were drawn) a randomisation test takes its place: the second half less what least squares on the same covariates, arms ignored,
+/// says of it (Freedman and Lane 1983), the joint Wald statistic of the plain difference within strata, arms drawn anew within strata, clusters whole (split
+/// ones: within clusters). Covariates and outcomes are taken from their means in the stratum (a split cluster), whatever the arm, before the regression. No
+/// arm enters the residuals, so that under a draw the test is exact. Where clusters are partly whole and partly split no draw can be repeated: the Wald
+/// test stays, and the check says so.
 ///
 /// It can object to a chosen target for two reasons: it finds a difference, or it is too wide to show that there is none. The interval of the total
 /// must stay within a margin that would not matter: half the smallest goal on total net sales, but never more than 5 % of the counterfactual mean, so that
@@ -52,9 +54,7 @@ impl Check for Placebo {
 
 /// What the held-out estimate says.
 struct HeldOut {
-    statistic: f64,
-    p_value: f64,
-    permuted: bool,
+    test: Test,
     total: f64,
     std_error: f64,
     low: f64,
@@ -68,21 +68,13 @@ impl Placebo {
         let margin = found.margin;
         let reaches = !(found.low >= -margin && found.high <= margin);
         let randomised = evidence.study.promotion.randomised;
-        let fail = if randomised { found.p_value < 0.001 } else { found.p_value < 0.05 || reaches };
-        let warn = found.p_value < 0.05;
-        let status = if fail {
-            Status::Fail
-        } else if warn {
-            Status::Warn
-        } else {
-            Status::Pass
-        };
+        let p = found.test.p_value;
+        let fail = if randomised { p < 0.001 } else { p < 0.05 || reaches };
+        let status = fail_or_warn(fail, p < 0.05);
         let threshold = if randomised && fail { 0.001 } else { 0.05 };
         let t = if found.std_error > 0.0 { format!(", t = {:.2}", found.total / found.std_error) } else { String::new() };
         let mut text = format!("before the promotion the method finds {:.2} per customer in total ({:.2} to {:.2}{t})", found.total, found.low, found.high);
-        if found.permuted {
-            text.push_str("; p by drawing the groups anew");
-        }
+        text.push_str(&found.test.words);
         let attributes = &evidence.study.options.customer_covariates;
         if evidence.estimator.adjusts() && !attributes.is_empty() {
             text = format!("{text}; accounted for as in the study, taken as fixed before the promotion: {}", attributes.join(", "));
@@ -90,7 +82,7 @@ impl Placebo {
         if !randomised && reaches {
             text = format!("{text}; that interval reaches beyond the {margin:.2} that would not matter");
         }
-        result(self.name(), status, found.statistic, Some(found.p_value), threshold, text)
+        result(self.name(), status, found.test.statistic, Some(p), threshold, text)
     }
 }
 
@@ -99,7 +91,7 @@ fn margin(evidence: &Evidence<'_>, level: f64, second: DaySpan) -> f64 {
     let goals = evidence.study.promotion.goals.iter().filter(|g| g.effect.as_deref() == Some("total") && g.measure.as_deref() == Some("net_sales"));
     let after: u32 = [Period::Anticipation, Period::Promotion, Period::Post].map(|period| evidence.windows.days(period)).iter().sum();
     let per_day = f64::from(second.days()) / f64::from(after.max(1));
-    let targets = evidence.study.assignment.count(Arm::Target) as f64;
+    let targets = evidence.fit.customers(Arm::Target) as f64;
     let halves = goals.filter_map(|goal| {
         let whole = goal.relative.map(|r| r * level).or_else(|| goal.per_customer.map(|x| x * per_day)).or_else(|| goal.total.map(|x| x / targets * per_day));
         whole.map(|whole| whole.abs() / 2.0)
@@ -125,7 +117,7 @@ impl Halves {
         let by_role = |role: Role, half: u8| evidence.net_sales_where(|a| a.class.role == role && in_half(half)(a));
         let outcomes = Role::ALL.iter().map(|r| by_role(*r, 2)).collect();
         let before = Role::ALL.iter().map(|r| by_role(*r, 1)).collect();
-        let covariates = if evidence.estimator.adjusts() { covariates(evidence, &in_half(1)) } else { Vec::new() };
+        let covariates = if evidence.estimator.adjusts() { covariates(evidence, first, &in_half(1)) } else { Vec::new() };
         Some(Self { second, outcomes, before, exposure: f64::from(second.days()) / f64::from(first.days()), covariates })
     }
 
@@ -139,17 +131,19 @@ impl Halves {
     }
 
     fn contrast(&self, evidence: &Evidence<'_>) -> Option<Contrast> {
-        let fit = evidence.estimator.fit(&evidence.study.design(&self.columns())).ok()?;
+        let fit = evidence.estimator.fit(&evidence.study.own_design(&self.columns())).ok()?;
         let outcomes: Vec<Outcome<'_>> = self.outcomes.iter().zip(&self.before).map(|(y, b)| Outcome::new(y).with_before(b, self.exposure)).collect();
         fit.contrast(&outcomes).ok()
     }
 
-    /// What the covariates, or the first half, leave of the outcomes; no arm enters.
-    fn residuals(&self, differences: bool) -> Vec<Vec<f64>> {
+    /// What the covariates, or the first half, leave of the outcomes within what the draw is repeated in; no arm enters.
+    fn residuals(&self, differences: bool, redraw: &Redraw) -> Vec<Vec<f64>> {
         if differences {
+            // The test takes out the means itself.
             return self.outcomes.iter().zip(&self.before).map(|(y, b)| y.iter().zip(b).map(|(y, b)| y - self.exposure * b).collect()).collect();
         }
-        pooled_residuals(&self.outcomes, &self.columns())
+        let [outcomes, covariates] = [&self.outcomes, &self.covariates].map(|columns| redraw.centred(columns.iter().map(Vec::as_slice)));
+        pooled_residuals(&outcomes, &covariates.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 }
 
@@ -168,9 +162,7 @@ fn held_out(evidence: &Evidence<'_>) -> Known<HeldOut> {
     }
     let test = test(evidence, &halves, &contrast);
     test.map(|test| HeldOut {
-        statistic: test.statistic,
-        p_value: test.p_value,
-        permuted: test.permuted,
+        test,
         total: total.value,
         std_error: total.std_error,
         low: total.interval.low().unwrap_or(total.value),
@@ -179,39 +171,31 @@ fn held_out(evidence: &Evidence<'_>) -> Known<HeldOut> {
     })
 }
 
-struct Test {
-    statistic: f64,
-    p_value: f64,
-    permuted: bool,
-}
-
 /// The joint test of the three roles. Where only rounding varies, nothing is found if the differences are rounding too.
 fn test(evidence: &Evidence<'_>, halves: &Halves, contrast: &Contrast) -> Known<Test> {
     let forms: Vec<ArmForm> = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].iter().map(|c| contrast.effect(c)).collect();
-    let wald = match contrast.wald(&forms) {
-        Known::Value(wald) => wald,
-        Known::Missing(_) if forms.iter().all(|f| contrast.is_nothing(f)) => return Known::Value(Test { statistic: 0.0, p_value: 1.0, permuted: false }),
-        Known::Missing(reason) => return Known::Missing(reason),
-    };
-    let assignment = &evidence.study.assignment;
-    let small = assignment.count(Arm::Target).min(assignment.count(Arm::Control)) < SMALL;
-    // Labels drawn anew would have to stay within strata, and clusters whole: those keep the Wald test.
-    if evidence.study.promotion.randomised && small && evidence.study.assignment.is_simple() {
-        let residuals = halves.residuals(evidence.estimator.differences());
-        let groups = TwoGroups::new(&assignment.arm, &residuals);
-        if let Some(wald) = groups.wald() {
-            let p_value = groups.permutation_p(wald.statistic, evidence.study.options.seed);
-            return Known::Value(Test { statistic: wald.statistic, p_value, permuted: true });
-        }
+    let wald = contrast.wald(&forms);
+    if wald.value().is_none() && forms.iter().all(|f| contrast.is_nothing(f)) {
+        return Known::Value(Test { statistic: 0.0, p_value: 1.0, words: String::new() });
     }
-    Known::Value(Test { statistic: wald.statistic, p_value: wald.p_value, permuted: false })
+    // A chosen target was not drawn: its arms cannot be drawn anew.
+    let draw = if evidence.study.promotion.randomised { Draw::of(&evidence.study.assignment) } else { Draw::Large };
+    let anew = draw.anew().and_then(|redraw| {
+        let residuals = halves.residuals(evidence.estimator.differences(), redraw);
+        permuted(redraw, &evidence.study.assignment.arm, &residuals, evidence.study.options.seed)
+    });
+    anew.map_or_else(|| wald.map(|wald| Test::by_f(&wald, &draw)), Known::Value)
 }
 
-/// The study's covariates: its measures in the first half, and the customers' attributes.
-fn covariates(evidence: &Evidence<'_>, first_half: &impl Fn(&Atom) -> bool) -> Vec<Vec<f64>> {
+/// The study's covariates: its measures in the first half, and the customers' attributes. Cuts are given for the whole baseline, so that where customers are
+/// matched the first half stands for as many days.
+fn covariates(evidence: &Evidence<'_>, first: DaySpan, first_half: &impl Fn(&Atom) -> bool) -> Vec<Vec<f64>> {
     let options = &evidence.study.options;
+    let longer = f64::from(evidence.windows.days(Period::Baseline)) / f64::from(first.days());
+    let factor = if options.estimator == EstimatorName::CoarsenedExact { longer } else { 1.0 };
     let measures = options.covariates.iter().filter_map(|name| evidence.measures.iter().find(|m| m.name == *name));
-    let baselines = measures.flat_map(|m| Role::ALL.map(|role| measure_by_customer(evidence.cells, m, |a| a.class.role == role && first_half(a))));
+    let half = |measure, role: Role| measure_by_customer(evidence.cells, measure, |a| a.class.role == role && first_half(a));
+    let baselines = measures.flat_map(|m| Role::ALL.map(|role| half(m, role).into_iter().map(|value| factor * value).collect()));
     let attributes = options.customer_covariates.iter().filter_map(|name| evidence.study.assignment.attribute(name)).map(<[f64]>::to_vec);
     baselines.chain(attributes).collect()
 }

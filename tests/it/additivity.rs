@@ -100,8 +100,10 @@ fn amount(rows: &[MoneyRow], name: &str) -> f64 {
 
 fn rows_add_up(measurement: &Measurement) {
     let rows = &measurement.profit.retailer;
+    // Totals are of the target customers who count: those without a match do not.
+    let targets = (measurement.arms.target.customers - measurement.design.outside().target) as f64;
     let sum = |names: &[&str]| names.iter().map(|name| amount(rows, name)).sum::<f64>();
-    let scale = Effects::of(measurement, "shelf_value").scale() * measurement.arms.target.customers as f64;
+    let scale = Effects::of(measurement, "shelf_value").scale() * targets;
     let parts = [
         "direct_at_shelf_margin",
         "promotional_discount",
@@ -113,7 +115,7 @@ fn rows_add_up(measurement: &Measurement) {
     ];
     near("incremental_margin", sum(&parts), amount(rows, "incremental_margin"), scale, IDENTITY);
     near("net_profit", sum(&["incremental_margin", "supplier_subsidy", "internal_cost"]), amount(rows, "net_profit"), scale, IDENTITY);
-    let margin = Effects::of(measurement, "margin").get("total").unwrap() * measurement.arms.target.customers as f64;
+    let margin = Effects::of(measurement, "margin").get("total").unwrap() * targets;
     near("margin of all cells", margin, amount(rows, "incremental_margin"), scale, IDENTITY);
     for supplier in &measurement.profit.suppliers {
         let parts = ["margin_on_promoted", "margin_on_other_own_products", "funding_paid", "fixed_cost"];

@@ -111,7 +111,9 @@ impl Shop {
 
     fn measure(&self) -> Result<Measurement> {
         let ledger = self.ledger()?;
-        Study::new(self.promotion.clone(), self.assignment.clone()).with_options(self.options.clone()).measure(&ledger)
+        let mut study = Study::new(self.promotion.clone(), self.assignment.clone()).with_options(self.options.clone());
+        crate::shop::supply(&mut study);
+        study.measure(&ledger)
     }
 
     fn error(&self) -> Error {
@@ -936,7 +938,7 @@ proptest! {
         [customer, date, product, quantity, money] in odd_frame(),
         [products, costs, ..] in odd_frame(),
         arms in prop_oneof![1 => proptest::collection::vec(any::<bool>(), 0..5), 4 => proptest::collection::vec(any::<bool>(), 8..24)],
-        (estimator, baseline_days, post_days) in (0..5_usize, 0..70_u32, 0..70_u32),
+        (estimator, baseline_days, post_days) in (0..EstimatorName::ALL.len(), 0..70_u32, 0..70_u32),
         terms in any::<u8>(),
     ) {
         let mut shop = Shop::new();

@@ -173,6 +173,40 @@ fn weekly_writes_the_curves_beside_the_verdict() {
     assert_eq!([&first[at("week")], &first[at("first_day")], &first[at("weights")]], ["1", "2024-05-06", "study"]);
     assert_eq!((&total[0][at("weights")], &total[0][at("cumulative")]), ("unadjusted", ""));
     assert!(total.iter().all(|row| row[at("value")].parse::<f64>().is_ok_and(f64::is_finite)));
+    // By which week the gain was eaten, in a sentence and in rows of their own.
+    assert!(run.err.contains("Net sales: at the end of the days followed up a part of the gain on the offer and its substitutes was left"), "{}", run.err);
+    let payback: Vec<&csv::StringRecord> = rows.iter().filter(|row| &row[at("measure")] == "net_sales" && row[at("part")].starts_with("payback")).collect();
+    assert_eq!(payback.len(), 3);
+    assert!(payback.iter().all(|row| (&row[at("missing_reason")], &row[at("week")]) == ("not_within_windows", "")));
+    assert!(rows.iter().all(|row| &row[at("conclusion")] == "experiment"));
+}
+
+#[test]
+fn weekly_with_a_report_draws_the_weeks() {
+    let folder = Folder::new();
+    let page = |arguments: &[String]| {
+        let outputs = ["--weekly".to_owned(), folder.at("weeks.csv"), "--report".to_owned(), folder.at("page.html")];
+        let run = run("measure", &[arguments, &outputs[..]].concat()).ok();
+        (std::fs::read_to_string(folder.at("page.html")).unwrap(), std::fs::read_to_string(folder.at("weeks.csv")).unwrap(), run.err)
+    };
+    let (sound, ..) = page(&[]);
+    assert_eq!(sound.matches("<svg ").count(), 3);
+    for text in
+        ["<h2>Week by week</h2>", "Effect on net sales in each week, EUR per target customer", "before: unadjusted, no effects", "2024-05-06", "all products"]
+    {
+        assert!(sound.contains(text), "{text}");
+    }
+    // The bands of the chart stand in the table, the weeks before are labelled.
+    for text in ["before, week 8, unadjusted", "promotion, week 4 (4 days)", "+0.69", "-0.11 .. 1.50", "NaN"] {
+        assert_eq!(sound.contains(text), text != "NaN", "{text}");
+    }
+    let (refused, weeks, told) = page(&campaign_8());
+    assert!(refused.contains("<h2>Differences week by week (arithmetic, not effects)</h2>"));
+    assert!(refused.contains("Difference in net sales in each week") && !refused.contains("Effect on net sales in each week"));
+    for text in [refused, weeks, told] {
+        assert!(!text.to_lowercase().contains("incremental"));
+        assert!(text.contains("refused"));
+    }
 }
 
 #[test]

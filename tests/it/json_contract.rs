@@ -3,7 +3,7 @@
 use promolift::measure::Measurement;
 use promolift::prelude::*;
 use promolift::simulate::SeniorMeat;
-use promolift::study::{Alternative, Cap, Goal, GoalScale, Money, RedeemerAssumption};
+use promolift::study::{Alternative, Cap, Counted, Goal, GoalScale, LeaveOut, Money, RatioQuestion, RatioTerm, RedeemerAssumption};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, Traits};
@@ -216,6 +216,49 @@ fn caps_and_redeemers_keep_the_contract() {
     assert_eq!(plain["redeemers"]["difference_reason"], "assumption_not_stated");
     assert_eq!(plain["families"][0]["method"], "max_t");
     assert!(plain.get("cap").is_none());
+}
+
+#[test]
+fn ratios_and_customers_left_out_keep_the_contract() {
+    let mut shop = shop();
+    let price = |name: &str, cell: &str| RatioQuestion::new(name, RatioTerm::measure("net_sales", [cell]), RatioTerm::measure("units", [cell]));
+    shop.promotion.ratios = vec![
+        price("price", "focal.promotion"),
+        price("after", "any.post"),
+        RatioQuestion::new("redemption rate", RatioTerm::count(Counted::Redemptions), RatioTerm::count(Counted::Customers)),
+        RatioQuestion::new("units per basket", RatioTerm::total("units"), RatioTerm::total("baskets")),
+    ];
+    let interval = json!({"kind": "bounded", "low": 1.9, "high": 2.3});
+    let arm = json!({"numerator": 5.8, "denominator": 2.8, "estimate": 2.1, "interval": interval});
+    let ratio = json!({"ratio": "price", "numerator": "net_sales in focal.promotion", "denominator": "units in focal.promotion", "target": arm, "control": arm,
+        "difference": {"estimate": -0.1, "std_error": 0.06, "df": 51.4, "p_value": 0.046, "ci_low": -0.25, "ci_high": -0.002},
+        "relative": {"estimate": -0.06, "interval": interval}, "method": "..."});
+    let customers = json!({"target": 1, "control": 1});
+    let left_out = |effect: &Value| {
+        json!({"rule": {"measure": "net_sales", "above": 312.5, "above_quantile": 0.99, "below": -50.0}, "customers": customers, "kept": customers,
+            "effects": [effect]})
+    };
+    let ledger = shop.ledger();
+    for estimator in [EstimatorName::RegressionAtt, EstimatorName::DifferenceInDifferences] {
+        for rule in [LeaveOut::above_quantile("net_sales", 0.9), LeaveOut::below("units", 3.0), LeaveOut::below("units", 1e6)] {
+            for post_days in [crate::shop::POST_DAYS, 0] {
+                let mut study = shop.study(estimator);
+                study.promotion.post_days = post_days;
+                study.options.leave_out = Some(rule.clone());
+                let json = keeps_the_contract(&study.measure(&ledger).unwrap());
+                let asked = json["asked_ratios"].as_array().unwrap();
+                assert_eq!(asked.len(), 4);
+                conforms(".asked_ratios", &json["asked_ratios"], &json!([ratio]));
+                assert_eq!(asked[1]["target"]["estimate_reason"].is_string(), post_days == 0, "{}", asked[1]);
+                conforms(".left_out", &json["left_out"], &left_out(&example()["effects"][0]));
+                assert_eq!(json["left_out"].get("undefined").is_some(), rule.below == Some(1e6));
+                assert_eq!(json["left_out"]["effects"].as_array().unwrap().len(), json["effects"].as_array().unwrap().len());
+            }
+        }
+    }
+    shop.promotion.ratios.clear();
+    let plain = keeps_the_contract(&shop.measure(EstimatorName::RegressionAtt));
+    assert!(plain.get("asked_ratios").is_none() && plain.get("left_out").is_none());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod additivity;
 mod answers;
+mod asked_ratios;
 mod bad_input;
 mod cells_elsewhere;
 mod comfort;
@@ -14,6 +15,8 @@ mod estimators;
 mod examples;
 mod invariance;
 mod json_contract;
+mod leave_out;
+mod matched_studies;
 mod meeting;
 mod oddities;
 mod peers;
@@ -24,6 +27,9 @@ mod review_statistics;
 mod segments;
 mod several_arms;
 mod shop;
+mod small_arms;
+mod straddling_clusters;
 mod trust;
+mod variants;
 mod weekly;
 mod worked_example;

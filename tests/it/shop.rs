@@ -1,10 +1,12 @@
 //! Small shops as plain values: what the other modules measure, and what a naive twin can walk through line by line.
 
+use std::collections::HashMap;
+
 use promolift::ledger::Columns;
 use promolift::polars::prelude::{Column, DataFrame, DataType};
 use promolift::prelude::*;
 use promolift::simulate::World;
-use promolift::study::{Discount, Funding, FundingKind, Markdown, Payer, Sale, Supplier};
+use promolift::study::{CoarseningRules, Codes, Discount, Funding, FundingKind, Ids, Markdown, Payer, Sale, Supplier};
 
 pub(crate) const START: i32 = 18_000;
 pub(crate) const END: i32 = START + 20;
@@ -292,6 +294,7 @@ impl Shop {
     pub(crate) fn study(&self, estimator: EstimatorName) -> Study {
         let mut study = Study::new(self.promotion.clone(), self.assignment.clone());
         study.options.estimator = estimator;
+        supply(&mut study);
         study
     }
 
@@ -314,6 +317,68 @@ impl Shop {
     pub(crate) fn arm(&self, customer: i64) -> Option<Arm> {
         self.customers().iter().position(|c| *c == customer).map(|at| self.assignment.arm[at])
     }
+}
+
+/// Gives a study the pairs or weights that its estimator needs, where it has none: the k-th target customer of a segment with its k-th control, weights by the
+/// place in the arm. Customers without a partner leave the assignment. Covariates are cut in two, so that a small shop has matches.
+pub(crate) fn supply(study: &mut Study) {
+    let assignment = &study.assignment;
+    let segments = |row: usize| assignment.segments.iter().map(|(_, codes)| codes.codes[row]).collect::<Vec<u32>>();
+    let mut places: HashMap<(Vec<u32>, bool), usize> = HashMap::new();
+    let place = |(row, arm): (usize, &Arm)| {
+        let place = places.entry((segments(row), *arm == Arm::Control)).or_default();
+        *place += 1;
+        *place - 1
+    };
+    let place: Vec<usize> = assignment.arm.iter().enumerate().map(place).collect();
+    match study.options.estimator {
+        EstimatorName::MatchedPairs if assignment.pair.is_none() => {
+            let pairs = |row: usize| [false, true].map(|control| *places.get(&(segments(row), control)).unwrap_or(&0)).into_iter().min().unwrap();
+            let kept: Vec<usize> = (0..place.len()).filter(|row| place[*row] < pairs(*row)).collect();
+            let names = kept.iter().map(|row| format!("pair {} of {:?}", place[*row], segments(*row)));
+            let mut codes = Codes { names: Vec::new(), codes: Vec::new() };
+            for name in names {
+                let code = codes.names.iter().position(|n| *n == name).unwrap_or_else(|| {
+                    codes.names.push(name);
+                    codes.names.len() - 1
+                });
+                codes.codes.push(code as u32);
+            }
+            keep(&mut study.assignment, &kept);
+            study.assignment.pair = Some(codes);
+        }
+        EstimatorName::GivenWeights if study.assignment.weight.is_none() => {
+            study.assignment.weight = Some(place.iter().map(|place| 1.0 + 0.5 * (place % 3) as f64).collect());
+        }
+        EstimatorName::CoarsenedExact if study.options.coarsening.is_none() => {
+            study.options.coarsening = Some(CoarseningRules { groups: 2, ..CoarseningRules::default() });
+        }
+        _ => {}
+    }
+}
+
+/// Whether an estimator can be asked of a design with strata or clusters.
+pub(crate) fn goes_with(estimator: EstimatorName, assignment: &Assignment) -> bool {
+    match estimator {
+        EstimatorName::MatchedPairs => assignment.stratum.is_none() && assignment.cluster.is_none(),
+        EstimatorName::GivenWeights | EstimatorName::CoarsenedExact => assignment.stratum.is_none(),
+        _ => true,
+    }
+}
+
+/// Leaves only the customers in some rows.
+fn keep(assignment: &mut Assignment, rows: &[usize]) {
+    if rows.len() == assignment.len() {
+        return;
+    }
+    assignment.customers = match &assignment.customers {
+        Ids::Integers(ids) => rows.iter().map(|row| ids[*row]).collect::<Vec<i64>>().into(),
+        Ids::Texts(ids) => rows.iter().map(|row| ids[*row].clone()).collect::<Vec<String>>().into(),
+    };
+    assignment.arm = rows.iter().map(|row| assignment.arm[*row]).collect();
+    let groups = assignment.stratum.iter_mut().chain(&mut assignment.cluster).chain(assignment.segments.iter_mut().map(|(_, codes)| codes));
+    groups.for_each(|codes| codes.codes = rows.iter().map(|row| codes.codes[*row]).collect());
+    assignment.attributes.iter_mut().for_each(|(_, values)| *values = rows.iter().map(|row| values[*row]).collect());
 }
 
 /// A line of a customer: more of it, and the coupon, where the offer is seen.

@@ -13,7 +13,7 @@ use promolift::validity::{CheckResult, Conclusion, Hazard, Status};
 use serde_json::Value;
 
 use crate::compare::relative;
-use crate::shop::{Dice, END, Line, START, Shop, Traits};
+use crate::shop::{Dice, END, Line, START, Shop, Traits, supply};
 
 /// The bundled sample: randomised, everything in order.
 fn sample() -> &'static (Study, Ledger) {
@@ -133,6 +133,7 @@ fn the_placebo_is_silent_on_the_same_lines_when_the_target_was_drawn() {
     for estimator in EstimatorName::ALL {
         let mut study = study.clone();
         study.options.estimator = estimator;
+        supply(&mut study);
         let found = study.measure(&ledger).unwrap();
         assert_ne!(status(&found, "placebo"), Status::Fail, "{estimator}: {}", check(&found, "placebo").text);
         assert!(!found.conclusion.is_refused());

@@ -13,7 +13,7 @@ use plotters::style::{Color, IntoFont, RGBColor, TextStyle};
 use super::Chart;
 use crate::report::number::Format;
 
-const WIDTH: u32 = 1_000;
+pub(super) const WIDTH: u32 = 1_000;
 const ROW: u32 = 30;
 const NAMES: u32 = 290;
 const FIGURES: u32 = 260;
@@ -22,9 +22,9 @@ const AXIS: u32 = 34;
 pub(super) const INK: RGBColor = RGBColor(31, 41, 51);
 pub(super) const GAIN: RGBColor = RGBColor(43, 108, 163);
 pub(super) const LOSS: RGBColor = RGBColor(200, 105, 28);
-const GROUND: RGBColor = RGBColor(255, 255, 255);
-const FAINT: RGBColor = RGBColor(217, 222, 227);
-const ZERO: RGBColor = RGBColor(110, 120, 130);
+pub(super) const GROUND: RGBColor = RGBColor(255, 255, 255);
+pub(super) const FAINT: RGBColor = RGBColor(217, 222, 227);
+pub(super) const ZERO: RGBColor = RGBColor(110, 120, 130);
 
 pub(super) type Failure = DrawingAreaErrorKind<std::io::Error>;
 type Plot<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -110,11 +110,14 @@ pub(super) fn draw(label: &str, rows: &[RowText], axis: Option<(f64, f64)>, mark
     let count = u32::try_from(rows.len()).ok()?;
     let mut svg = String::new();
     paint(&mut svg, rows, count, (low, high), marks).ok()?;
-    // Inline SVG needs no namespace; role and label are for those who hear the page.
+    Some(inline(&svg, label))
+}
+
+/// A drawing as part of a page: inline SVG needs no namespace; role and label are for those who hear the page.
+pub(super) fn inline(svg: &str, label: &str) -> Chart {
     let escaped = maud::html! { (label) }.into_string();
     let opening = format!("<svg role=\"img\" aria-label=\"{escaped}\" ");
-    let svg = svg.replacen("<svg ", &opening, 1).replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
-    Some(Chart { svg })
+    Chart { svg: svg.replacen("<svg ", &opening, 1).replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1) }
 }
 
 fn paint(
@@ -161,12 +164,12 @@ fn write(root: &DrawingArea<SVGBackend<'_>, Shift>, row: &RowText, at: i32) -> R
     root.draw(&Text::new(row.figures.clone(), (signed(WIDTH) - 4, at), style.pos(Pos::new(HPos::Right, VPos::Center))))
 }
 
-fn signed(pixels: u32) -> i32 {
+pub(super) fn signed(pixels: u32) -> i32 {
     i32::try_from(pixels).unwrap_or(i32::MAX)
 }
 
 /// A number of the axis, without needless decimals.
-fn tick(format: Format, value: f64) -> String {
+pub(super) fn tick(format: Format, value: f64) -> String {
     let text = format.show(value);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

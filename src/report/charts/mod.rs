@@ -2,10 +2,13 @@
 
 mod canvas;
 mod forest;
+mod timeline;
 mod waterfall;
+mod weekly;
 
 pub(super) use forest::forest;
 pub(super) use waterfall::waterfall;
+pub(super) use weekly::weekly;
 
 /// A drawing.
 #[derive(Debug, Clone)]
