@@ -6,7 +6,7 @@ use super::Undefined;
 use super::design::usable;
 
 /// The cap that a share `quantile` of the values lies at or below: the sample quantile by linear interpolation, at place `(n - 1) quantile` from 0 among the
-/// sorted values (type 7 of Hyndman and Fan 1996; the default of numpy and R).
+/// sorted values (type 7 of Hyndman and Fan 1996; the default of numpy and R). In the unit of the values.
 ///
 /// Give the values of both arms together. A cap of each arm by itself cuts the arm with the larger sales less, or more, and makes an effect of that.
 ///
@@ -41,7 +41,7 @@ pub fn cap_at(values: &[f64], quantile: f64) -> Result<f64, Undefined> {
     Ok(low + (high - low) * (place - below as f64))
 }
 
-/// The values, each cut off at the cap.
+/// The values, each cut off at the cap: `min(value, cap)`, in the same unit. Nothing is cut off below.
 #[must_use]
 pub fn capped(values: &[f64], cap: f64) -> Vec<f64> {
     values.iter().map(|value| value.min(cap)).collect()

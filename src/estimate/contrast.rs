@@ -25,8 +25,11 @@ const ROUNDING: f64 = 1e-24;
 const NOTHING: f64 = 1e-10;
 
 /// A linear form over the outcomes of a [`Contrast`]: `sum_j target_j T_j + sum_j control_j C_j + constant`, where
-/// `T_j = sum over target of w_i y_ij` and `C_j = sum over control of w_i y_ij` (`w_i` negative there). Equal coefficients on
-/// both sides are an effect.
+/// `T_j = sum over target of w_i y_ij` and `C_j = sum over control of w_i y_ij` (these `w_i` sum to -1). Equal coefficients on
+/// both sides are an effect. Its value is in the outcomes' unit per customer.
+///
+/// A form has one coefficient a side for each column of its contrast: the outcomes, and behind them, where the estimator differences, the scaled
+/// before-columns. What a [`Contrast`] makes has the right length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmForm {
     /// Coefficients of the target sums.
@@ -38,15 +41,18 @@ pub struct ArmForm {
 }
 
 impl ArmForm {
-    /// The form of all zeros.
+    /// The form of all zeros over so many columns: the outcomes, twice as many where the estimator differences. `contrast.effect(&[])` has the right length.
     #[must_use]
     pub fn zero(outcomes: usize) -> Self {
         Self { target: vec![0.0; outcomes], control: vec![0.0; outcomes], constant: 0.0 }
     }
 
-    /// `self + factor x other`.
+    /// `self + factor x other`, for two forms of one contrast.
     #[must_use]
     pub fn plus(mut self, factor: f64, other: &Self) -> Self {
+        let columns = self.target.len().max(other.target.len());
+        self.target.resize(columns, 0.0);
+        self.control.resize(self.control.len().max(other.control.len()), 0.0);
         self.target.iter_mut().zip(&other.target).for_each(|(a, b)| *a += factor * b);
         self.control.iter_mut().zip(&other.control).for_each(|(a, b)| *a += factor * b);
         self.constant += factor * other.constant;
@@ -66,7 +72,7 @@ impl ArmForm {
         self.target.iter().chain(&self.control).all(|c| *c == 0.0)
     }
 
-    /// With a constant added.
+    /// `self + constant`, the constant in the unit of the form's value.
     #[must_use]
     pub fn plus_constant(mut self, constant: f64) -> Self {
         self.constant += constant;
@@ -105,9 +111,12 @@ impl PartMoments {
     /// The coefficients of this part's sums.
     fn side<'a>(&self, form: &'a ArmForm) -> Cow<'a, [f64]> {
         match self.side {
-            Side::One(Arm::Target) => Cow::Borrowed(&form.target),
-            Side::One(Arm::Control) => Cow::Borrowed(&form.control),
-            Side::Both => Cow::Owned(form.target.iter().chain(&form.control).copied().collect()),
+            Side::One(Arm::Target) => padded(&form.target, self.sums.len()),
+            Side::One(Arm::Control) => padded(&form.control, self.sums.len()),
+            Side::Both => {
+                let of_one = self.sums.len() / 2;
+                Cow::Owned(padded(&form.target, of_one).iter().chain(padded(&form.control, of_one).iter()).copied().collect())
+            }
         }
     }
 
@@ -399,15 +408,18 @@ impl Contrast {
         self.outcomes
     }
 
-    /// The form of an effect: `sum_j coefficient_j x (effect on outcome j)`. Missing coefficients are 0.
+    /// The form of an effect: `sum_j coefficient_j x (effect on outcome j)`, the effect `T_j + C_j` in the outcome's unit per customer.
+    ///
+    /// One coefficient an outcome; missing ones are 0, and more say nothing.
     #[must_use]
     pub fn effect(&self, coefficients: &[f64]) -> ArmForm {
-        let mut padded = coefficients.to_vec();
-        padded.resize(self.columns, 0.0);
-        ArmForm { target: padded.clone(), control: padded, constant: 0.0 }
+        let of_outcomes = padded(coefficients, self.outcomes);
+        let all = padded(&of_outcomes, self.columns).into_owned();
+        ArmForm { target: all.clone(), control: all, constant: 0.0 }
     }
 
-    /// The form of the estimator's own counterfactual mean: `-sum over controls of w_i y_i`; for a differencing estimator target mean - effect.
+    /// The form of the estimator's own counterfactual mean, in the outcomes' unit per customer: `-sum over controls of w_i y_i`; for a differencing
+    /// estimator target mean - effect. Coefficients as in [`Contrast::effect`].
     #[must_use]
     pub fn level(&self, coefficients: &[f64]) -> ArmForm {
         let mut form = ArmForm::zero(self.columns);
@@ -420,7 +432,7 @@ impl Contrast {
         form
     }
 
-    /// The form of the target's weighted mean, before any differencing.
+    /// The form of the target's weighted mean, `sum over target of w_i y_i`, before any differencing: [`Contrast::level`] plus [`Contrast::effect`].
     #[must_use]
     pub fn target_mean(&self, coefficients: &[f64]) -> ArmForm {
         let mut form = ArmForm::zero(self.columns);
@@ -433,7 +445,7 @@ impl Contrast {
         form
     }
 
-    /// The value of a form.
+    /// The value of a form, `sum_j target_j T_j + sum_j control_j C_j + constant`, in the outcomes' unit per customer.
     #[must_use]
     pub fn value(&self, form: &ArmForm) -> f64 {
         let over_parts = |sums: fn(&PartMoments) -> &[f64]| self.parts.iter().map(|part| sum_product(&part.side(form), sums(part))).sum::<f64>();
@@ -441,14 +453,15 @@ impl Contrast {
         over_parts(|part| &part.sums) + over_parts(|part| &part.rests) + form.constant
     }
 
-    /// The covariance of two forms.
+    /// The covariance of two forms, `a'V b`: V is the sum of the scores' outer products over the customers of each arm and stratum, or over clusters. Under
+    /// `population = super` the term of [`Regression`](super::Regression) is added. Customers (clusters) are taken to be independent.
     #[must_use]
     pub fn covariance(&self, a: &ArmForm, b: &ArmForm) -> f64 {
         let parts: f64 = self.parts.iter().map(|part| bilinear(&part.covariance, &part.side(a), &part.side(b))).sum();
         parts + self.population_covariance(a, b)
     }
 
-    /// The variance of a form, exact zero where only rounding is left.
+    /// The variance of a form, `a'V a`, in the square of its unit; exact zero where only rounding is left.
     #[must_use]
     pub fn variance(&self, form: &ArmForm) -> f64 {
         let parts: f64 = self.parts.iter().map(|part| part.variance(form)).sum();
@@ -468,7 +481,10 @@ impl Contrast {
         bilinear(mean, &sa, &sb)
     }
 
-    /// Degrees of freedom of a form: `(sum V_a)^2 / sum (V_a^2 / nu_a)` (Satterthwaite 1946), or those of the residuals.
+    /// Degrees of freedom of a form: `(sum V_a)^2 / sum (V_a^2 / nu_a)` over the arms of all strata, `nu_a` those of each [`Part`](super::Part)
+    /// (Satterthwaite 1946). A clustered design has those of its [`ClusterRule`](super::ClusterRule).
+    ///
+    /// `Residual` gives [`Fit::residual_df`], at least 1, and does not know of clusters. Where nothing varies they are the normal distribution's.
     #[must_use]
     pub fn df(&self, form: &ArmForm, rule: DfRule) -> Df {
         match rule {
@@ -486,7 +502,8 @@ impl Contrast {
         if inverse > 0.0 { Df::T(1.0 / inverse) } else { Df::Normal }
     }
 
-    /// The estimate of a form. A form without coefficients is a constant.
+    /// The estimate of a form: value `v`, standard error `s = sqrt(variance)`, the interval `v -+ c s` with `c` of [`Level::critical`], and the p-value of
+    /// `v / s` against 0. A form without coefficients is a constant; without spread there is no p-value, and no interval unless `v` is 0.
     #[must_use]
     pub fn estimate(&self, form: &ArmForm, level: Level) -> Estimate {
         self.estimate_at(form, self.df(form, level.df), level)
@@ -507,10 +524,12 @@ impl Contrast {
         self.df(if self.variance(numerator) > 0.0 { numerator } else { denominator }, rule)
     }
 
-    /// The ratio of two forms with Fieller's interval, at the degrees of freedom and critical value of the numerator's test, so that 0 is
-    /// inside exactly when that test does not reject. A numerator without spread has no test; the denominator's degrees of freedom hold then.
+    /// The ratio `N / D` of two forms with Fieller's interval (1954): all `r` with `(N - r D)^2 <= c^2 Var(N - r D)`, one-sided all `r` at which the one-sided
+    /// test of `N - r D` does not reject. Degrees of freedom and critical value `c` are those of the numerator's test, so that 0 is inside exactly when that
+    /// test does not reject. A numerator without spread has no test; the denominator's degrees of freedom hold then.
     ///
-    /// A denominator below zero is typed as missing: turn its sign, and the numerator's, where that is meant.
+    /// A denominator at or below zero is typed as missing: turn its sign, and the numerator's, where that is meant. Where neither form varies the interval is
+    /// missing, unless the ratio is 0.
     #[must_use]
     pub fn ratio(&self, numerator: &ArmForm, denominator: &ArmForm, level: Level) -> Ratio {
         let d = self.value(denominator);
@@ -536,7 +555,8 @@ impl Contrast {
         Ratio { estimate, interval: moments.fieller(level.critical(df), level.alternative) }
     }
 
-    /// Effect relative to `|level|`, the estimator's own counterfactual.
+    /// Relative uplift: the effect over `|level|`, the estimator's own counterfactual ([`Contrast::level`]), as a share (0.04 is 4 %), with Fieller's interval
+    /// ([`Contrast::ratio`]). Missing where the level is 0.
     #[must_use]
     pub fn relative(&self, coefficients: &[f64], level: Level) -> Ratio {
         let denominator = self.level(coefficients);
@@ -550,14 +570,15 @@ impl Contrast {
         ratio
     }
 
-    /// Whether the value of a form is zero up to the rounding of the sums behind it.
+    /// Whether the value of a form is zero up to the rounding of the sums behind it: at most 1e-10 of a bound on the sum of their absolute terms.
     #[must_use]
     pub fn is_nothing(&self, form: &ArmForm) -> bool {
         let magnitude: f64 = self.parts.iter().map(|part| part.magnitude(form)).sum();
         self.value(form).abs() <= NOTHING * magnitude
     }
 
-    /// The joint test that all forms are zero. Forms of which only rounding varies are not tested; where all are so, it is missing.
+    /// The joint test that all forms are zero, by [`Wald`], with the smallest of the forms' Satterthwaite degrees of freedom. Forms of which only rounding
+    /// varies are not tested; where all are so, it is missing.
     #[must_use]
     pub fn wald(&self, forms: &[ArmForm]) -> Known<Wald> {
         let live: Vec<&ArmForm> = forms.iter().filter(|f| self.variance(f) > 0.0).collect();
@@ -566,6 +587,16 @@ impl Contrast {
         let df = live.iter().map(|f| self.df(f, DfRule::Satterthwaite).value()).fold(f64::INFINITY, f64::min);
         Wald::new(&values, &covariance, df)
     }
+}
+
+/// Coefficients of so many columns: zero for those that are not given.
+fn padded(coefficients: &[f64], columns: usize) -> Cow<'_, [f64]> {
+    if coefficients.len() == columns {
+        return Cow::Borrowed(coefficients);
+    }
+    let mut all = coefficients.to_vec();
+    all.resize(columns, 0.0);
+    Cow::Owned(all)
 }
 
 fn sum_product(a: &[f64], b: &[f64]) -> f64 {

@@ -8,10 +8,11 @@ use crate::study::{Arm, CovarianceRule};
 /// Difference in means of `y - Theta'x` with one slope, pooled within the arms (CUPED, Deng, Xu, Kohavi and Walker 2013).
 ///
 /// Weights: `+-1/n_a - (xbar_T - xbar_C)' (S_T + S_C)^-1 (x_i - xbar_a)`. Covariance: Welch on `y - Theta'x`, which takes the slope as known;
-/// `Hc2` on request is that of the additive least squares `y ~ arm + x`. Degrees of freedom `n_a - 1`.
+/// `Hc2` on request is that of the additive least squares `y ~ arm + x`. Degrees of freedom `n_a - 1`. It speaks of all customers assigned, where the arms
+/// were drawn at random: the covariates only take spread away.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cuped {
-    /// `Default` is Welch; `Hc0` to `Hc3` are those of the additive regression.
+    /// `Default` is Welch; `Hc0` to `Hc3` are those of the additive regression, `K = k + 2`.
     pub covariance: CovarianceRule,
 }
 

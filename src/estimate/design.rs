@@ -22,16 +22,16 @@ pub struct Design<'a> {
 /// The rule for the covariance of a clustered design.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ClusterRule {
-    /// CR2 for estimators that are one least squares (unadjusted, cuped, regression). CR1 for the others; where whole clusters were assigned, so that none
-    /// straddles the arms, with Satterthwaite's degrees of freedom over `G_T - 1` and `G_C - 1`: few clusters in one arm say little of its spread, however many
-    /// the other has.
+    /// CR2 for estimators that are one least squares (unadjusted, difference in differences, cuped, regression), without strata. CR1 for the others and within
+    /// strata; where whole clusters were assigned, so that none straddles the arms, with Satterthwaite's degrees of freedom over `G_T - 1` and `G_C - 1`: few
+    /// clusters in one arm say little of its spread, however many the other has.
     #[default]
     Default,
     /// Sums of scores as they are (Liang and Zeger 1986); `t` with `G - 1` degrees of freedom.
     Cr0,
-    /// CR0 times `G/(G - 1) x (N - 1)/(N - K)`, K coefficients; `t` with `G - 1` degrees of freedom.
+    /// CR0 times `G/(G - 1) x (N - 1)/(N - K)`, K coefficients (Cameron and Miller 2015); `t` with `G - 1` degrees of freedom.
     Cr1,
-    /// Residuals of each cluster adjusted by `(I - H_gg)^(-1/2)`, with Bell and McCaffrey's degrees of freedom (2002).
+    /// Residuals of each cluster adjusted by `(I - H_gg)^(-1/2)`, with Bell and McCaffrey's degrees of freedom (2002). Only where the fit is one least squares.
     Cr2,
 }
 
@@ -42,21 +42,21 @@ impl<'a> Design<'a> {
         Self { arm, covariates: &[], strata: None, clusters: None, pairs: None, weights: None }
     }
 
-    /// The same with covariates.
+    /// The same with covariates fixed before the promotion, each one value a customer, in any unit.
     #[must_use]
     pub const fn with_covariates(mut self, covariates: &'a [&'a [f64]]) -> Self {
         self.covariates = covariates;
         self
     }
 
-    /// The same with strata.
+    /// The same with the stratum of each customer.
     #[must_use]
     pub const fn with_strata(mut self, strata: &'a [u32]) -> Self {
         self.strata = Some(strata);
         self
     }
 
-    /// The same with clusters.
+    /// The same with the cluster of each customer, and the rule for the covariance.
     #[must_use]
     pub const fn with_clusters(mut self, clusters: &'a [u32], rule: ClusterRule) -> Self {
         self.clusters = Some((clusters, rule));
@@ -70,14 +70,14 @@ impl<'a> Design<'a> {
         self
     }
 
-    /// The same with a weight for each customer.
+    /// The same with a weight for each customer, 0 or more; only their proportions within an arm count.
     #[must_use]
     pub const fn with_weights(mut self, weights: &'a [f64]) -> Self {
         self.weights = Some(weights);
         self
     }
 
-    /// The rows of an arm.
+    /// The rows of an arm, from 0, ascending.
     #[must_use]
     pub fn rows(&self, arm: Arm) -> Vec<u32> {
         self.arm.iter().zip(0..).filter(|(a, _)| **a == arm).map(|(_, row)| row).collect()
@@ -130,7 +130,7 @@ impl<'a> Outcome<'a> {
         Self { values, before: None }
     }
 
-    /// The same with a before-column.
+    /// The same with a before-column: the same quantity in the same unit before the promotion, and `exposure`, days of the outcome / days before.
     #[must_use]
     pub const fn with_before(self, before: &'a [f64], exposure: f64) -> Self {
         Self { values: self.values, before: Some((before, exposure)) }
@@ -224,7 +224,7 @@ pub enum Undefined {
         /// What is left, in standard deviations.
         imbalance: f64,
     },
-    /// A weight given is negative, NaN or infinite.
+    /// A weight given is negative, NaN, infinite or above 1e120.
     #[error("the weight in row {row} is not a finite number of 0 or more")]
     Weight {
         /// The row, from 0.
@@ -264,7 +264,7 @@ pub enum Undefined {
         /// All of them.
         customers: u64,
     },
-    /// Two options that have no meaning together here.
+    /// Options that have no meaning together here, or an argument outside its range.
     #[error("{0}")]
     Unsupported(&'static str),
     /// Slices of different lengths.

@@ -7,7 +7,8 @@ use super::{Design, Undefined};
 
 /// Difference in means of `y - s b`, with `b` the same quantity before and `s` the ratio of exposures; Welch on the differenced outcome.
 ///
-/// Estimates the effect on the target if both arms would have moved in parallel (Ashenfelter and Card 1985).
+/// Weights `+1/n_T` and `-1/n_C`, degrees of freedom `n_a - 1`; covariates are not used. Estimates the effect on the target if both arms would have moved
+/// in parallel (Ashenfelter and Card 1985). An outcome without a before-column is [`Undefined::NoBaseline`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DifferenceInDifferences;
 

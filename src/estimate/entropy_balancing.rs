@@ -22,9 +22,12 @@ const BLOCK: usize = 4096;
 /// Covariance: the sample covariance of `y - b'x` over the target, divided by `n_T`, plus `sum w_i^2 e_i e_i' / (1 - h_i)^2` among the controls, `b` the
 /// weighted control slope, `e` its residual, `h_i = w_i (1 + z_i' (sum w z z')^-1 z_i)`; normal. With exact balance the augmented (doubly robust) form with
 /// the same covariates is the same estimator (Zhao and Percival 2017), so there is no option for it.
+///
+/// Holds where, given the covariates, the target would have done as the controls, and outcomes are linear in the covariates, or the log odds of being in the
+/// target are. [`Undefined::Infeasible`] where more than 1e-9 standard deviations of imbalance are left.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EntropyBalancing {
-    /// `Default` and `Hc3` divide by `(1 - h_i)^2`, `Hc2` by `1 - h_i`, `Hc0` by nothing; `Hc1` is `Hc0` times `N / (N - K)`.
+    /// `Default` and `Hc3` divide by `(1 - h_i)^2`, `Hc2` by `1 - h_i`, `Hc0` by nothing; `Hc1` is `Hc0` times `N / (N - K)`, `K = k + 2`.
     pub covariance: CovarianceRule,
 }
 

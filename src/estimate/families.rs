@@ -39,7 +39,8 @@ pub struct MaxT {
 }
 
 impl MaxT {
-    /// From a covariance matrix (row-major); statistics without variance are left out. Missing where none varies.
+    /// From the covariance matrix of the estimates (row-major, n x n), of which only the correlations count; those without variance are left out. Missing where
+    /// none varies. The same seed gives the same distribution.
     #[must_use]
     pub fn new(covariance: &[f64], df: Df, alternative: Alternative, seed: u64) -> Known<Self> {
         Self::over(&Directions::new(covariance.len().isqrt(), seed), covariance, df, alternative)
@@ -61,7 +62,7 @@ impl MaxT {
         Known::Value(Self { rank: kept.len() as f64, df: df.value(), reach: directions.reach(&root, alternative), alternative })
     }
 
-    /// The probability that the largest statistic (two-sided: the largest magnitude) exceeds `c`.
+    /// The probability that the largest statistic exceeds `c`: `P(max_j t_j > c)`, two-sided `P(max_j |t_j| > c)`, all estimates zero in truth.
     #[must_use]
     pub fn tail(&self, c: f64) -> f64 {
         if c < 0.0 && self.alternative == Alternative::TwoSided {
@@ -73,7 +74,7 @@ impl MaxT {
         if c >= 0.0 { mean(|m| m > 0.0) } else { 1.0 - mean(|m| m < 0.0) }
     }
 
-    /// The adjusted p-value of a statistic.
+    /// The single-step adjusted p-value of a statistic `t = value / std_error`: the tail beyond `|t|`, one-sided beyond `t` (greater) or `-t` (less).
     #[must_use]
     pub fn p_value(&self, t: f64) -> f64 {
         let t = match self.alternative {
@@ -84,7 +85,7 @@ impl MaxT {
         self.tail(t).min(1.0)
     }
 
-    /// The value that the largest statistic exceeds with probability `1 - confidence`.
+    /// The value that the largest statistic exceeds with probability `1 - confidence`, never below 0: the half-width of joint intervals in standard errors.
     #[must_use]
     pub fn critical(&self, confidence: f64) -> f64 {
         let tail = 1.0 - confidence;
@@ -253,9 +254,12 @@ pub struct Joint {
 }
 
 impl Contrast {
-    /// Estimates of several forms that hold together. Forms without spread keep their own interval and count for nothing in the family.
+    /// Estimates of several forms that hold together. Forms without spread keep their own interval and count for nothing in the family, which has m others.
     ///
-    /// Max-t uses the smallest degrees of freedom of the family for all.
+    /// Max-t: `value -+ c x std_error` with `c` of [`MaxT::critical`] at the smallest degrees of freedom of the family (Hothorn, Bretz and Westfall 2008); its
+    /// p-values lie between the p-value alone and Bonferroni's. Bonferroni: intervals at confidence `1 - (1 - confidence) / m`, p-values `min(m p, 1)`.
+    /// False coverage: as of [`Simultaneous::FalseCoverage`], with Benjamini and Hochberg's p-values; what is not selected has no interval. The seed counts for
+    /// max-t only.
     #[must_use]
     pub fn simultaneous(&self, forms: &[ArmForm], rule: Simultaneous, level: Level, seed: u64) -> Vec<Joint> {
         let dimensions = if rule == Simultaneous::MaxT { forms.len() } else { 0 };
@@ -313,25 +317,26 @@ impl Contrast {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Adjustment {
-    /// `m p`; any dependence.
+    /// `min(m p, 1)`; any dependence.
     Bonferroni,
-    /// `1 - (1 - p)^m`; independence or positive orthant dependence.
+    /// `1 - (1 - p)^m` (Sidak 1967); independence or positive orthant dependence.
     Sidak,
-    /// Holm 1979, step-down Bonferroni; any dependence. p-values only.
+    /// Holm 1979, step-down Bonferroni: the largest of `(m - j + 1) p_(j)`, `j <= i`; any dependence. p-values only.
     Holm,
-    /// Holm with Sidak's steps. p-values only.
+    /// Holm with Sidak's steps: the largest of `1 - (1 - p_(j))^(m - j + 1)`, `j <= i`; dependence as for Sidak's. p-values only.
     HolmSidak,
-    /// Hochberg 1988, step-up; positive dependence. p-values only.
+    /// Hochberg 1988, step-up: the least of `(m - j + 1) p_(j)`, `j >= i`; positive dependence. p-values only.
     Hochberg,
-    /// Hommel 1988, closed Simes; positive dependence. p-values only.
+    /// Hommel 1988, closed Simes, by the algorithm of Wright 1992; positive dependence. p-values only.
     Hommel,
-    /// Benjamini and Hochberg 1995: false discovery rate; positive dependence.
+    /// Benjamini and Hochberg 1995: false discovery rate, the least of `m p_(j) / j`, `j >= i`; positive dependence.
     BenjaminiHochberg,
-    /// Benjamini and Yekutieli 2001: false discovery rate under any dependence. p-values only.
+    /// Benjamini and Yekutieli 2001: Benjamini and Hochberg's times `1 + 1/2 + ... + 1/m`; false discovery rate under any dependence. p-values only.
     BenjaminiYekutieli,
 }
 
-/// Adjusted p-values, in the order given; each must lie in 0 to 1. Compare them with the level of the family.
+/// Adjusted p-values of m answers by the formulas of [`Adjustment`] (`p_(i)` the i-th smallest), cut at 1, in the order given; each must lie in 0 to 1. Compare
+/// them with the level of the family, `1 - confidence`.
 #[must_use]
 pub fn adjusted(p: &[f64], rule: Adjustment) -> Vec<f64> {
     let m = p.len();

@@ -17,10 +17,10 @@ pub trait Estimator: Debug + Send + Sync {
     /// The name in files.
     fn name(&self) -> &'static str;
 
-    /// Whose average effect it estimates.
+    /// Whose average effect it estimates in a design without strata; with them it is over whom [`Estimator::shares`] counts.
     fn estimand(&self) -> Estimand;
 
-    /// Whether outcomes are differenced: `y - exposure * before`.
+    /// Whether outcomes are differenced: `y - exposure * before` ([`Outcome::before`]).
     fn differences(&self) -> bool {
         false
     }
@@ -50,7 +50,7 @@ pub trait Estimator: Debug + Send + Sync {
         false
     }
 
-    /// Weighs the customers of a design without regard to its strata and clusters.
+    /// Weighs the customers of a design without regard to its strata and clusters: one signed weight each, +1 in sum over the target, -1 over the control.
     ///
     /// # Errors
     /// [`Undefined`] where the design has no answer: an arm too small, collinear covariates, leverage 1.
@@ -59,10 +59,12 @@ pub trait Estimator: Debug + Send + Sync {
     /// Fits the design: within its strata, where it has some, with scores summed by its clusters.
     ///
     /// In stratum `s` with share `p_s` ([`Estimator::shares`]) the weights are `p_s` times those of the stratum as a design of its own (post-stratification);
-    /// degrees of freedom are Satterthwaite's over both arms of all strata.
+    /// degrees of freedom are Satterthwaite's over both arms of all strata. Clusters follow their [`ClusterRule`].
     ///
     /// # Errors
-    /// As [`Estimator::weigh`], with the stratum; too few clusters; a cluster that alone fixes a coefficient.
+    /// As [`Estimator::weigh`], in [`Undefined::Stratum`] where it is of one; [`Undefined::Lengths`], [`Undefined::NotFinite`] and [`Undefined::Weight`] of the
+    /// design; [`Undefined::Unsupported`] for strata, pairs, weights or a rule for clusters that the estimator does not take; [`Undefined::TooFewClusters`];
+    /// [`Undefined::ClusterLeverageOne`].
     fn fit(&self, design: &Design<'_>) -> Result<Fit, Undefined> {
         design.validate()?;
         if design.strata.is_some() && !self.stratifies() {
@@ -148,7 +150,7 @@ pub struct Part {
     pub rows: Vec<u32>,
     /// One multiplier a row, with the sign of its weight (in the control below zero, where a customer does not count against his arm).
     pub multiplier: Vec<f64>,
-    /// Degrees of freedom.
+    /// Degrees of freedom: `n_a - 1 - slopes fitted in the arm`, unless the estimator says otherwise; infinite for the normal distribution.
     pub df: f64,
     /// Which slopes of the fit residualise it, and the part's centred covariates.
     pub(super) slopes: Option<(usize, Vec<Vec<f64>>)>,
@@ -188,13 +190,13 @@ impl Cells {
 pub struct Fit {
     /// The signed weight of each customer; the effect on `y` is `sum_i w_i y_i`.
     pub effect: Vec<f64>,
-    /// The arms.
+    /// The arms, those of each stratum by themselves.
     pub parts: Vec<Part>,
     /// Covariates used, by index.
     pub used: Vec<usize>,
     /// Covariates dropped because they are constant over all customers, by index.
     pub constant: Vec<usize>,
-    /// N - 2(k + 1).
+    /// `N - 2(k + 1)`, N the customers who count and k the covariates used, in sum over strata; for coarsened exact matching N less the cells less 1.
     pub residual_df: f64,
     pub(super) slopes: Vec<Slopes>,
     pub(super) differences: bool,
@@ -210,12 +212,13 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Applies the weights to outcomes: effects, and one covariance for all of them.
+    /// Applies the weights to outcomes: effects `sum_i w_i y_i`, in the outcome's unit per customer, and one covariance for all of them.
     ///
     /// Cost: one pass over the outcomes for the sums, and `n p (p + 1) / 2` multiplications for the covariance of `p` outcomes.
     ///
     /// # Errors
-    /// [`Undefined::Lengths`], [`Undefined::NotFinite`], [`Undefined::NoBaseline`].
+    /// [`Undefined::Lengths`] where a column has not one value a customer; [`Undefined::NotFinite`]; [`Undefined::NoBaseline`] where the estimator differences
+    /// and an outcome has no before-column.
     pub fn contrast(&self, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
         contrast::apply(self, outcomes, None)
     }
@@ -227,25 +230,25 @@ impl Fit {
         self
     }
 
-    /// How many clusters there are, where the design has some.
+    /// How many clusters have customers with a weight; `None` without clusters. Matched pairs are clusters here and below.
     #[must_use]
     pub fn cluster_count(&self) -> Option<usize> {
         self.clusters.as_ref().map(Clusters::count)
     }
 
-    /// How many clusters have customers in the arm that has fewer of them, where the design has some.
+    /// How many clusters have customers in the arm that has fewer of them; `None` without clusters.
     #[must_use]
     pub fn clusters_in_smaller_arm(&self) -> Option<usize> {
         self.clusters.as_ref().map(|clusters| clusters.smaller_arm)
     }
 
-    /// The rule of its covariance, where the design has clusters.
+    /// The rule of its covariance as used, never [`ClusterRule::Default`]; `None` without clusters.
     #[must_use]
     pub fn cluster_rule(&self) -> Option<ClusterRule> {
         self.clusters.as_ref().map(Clusters::rule)
     }
 
-    /// The largest share of an arm's weight that one customer carries.
+    /// The largest share of an arm's weight that one customer carries, `max |w| / sum |w|`, between 0 and 1.
     #[must_use]
     pub fn largest_share(&self, arm: Arm) -> f64 {
         let weights = || self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize].abs());
@@ -253,7 +256,7 @@ impl Fit {
         if total > 0.0 { weights().fold(0.0, f64::max) / total } else { 0.0 }
     }
 
-    /// Kish's effective sample size of an arm, `(sum w)^2 / sum w^2`.
+    /// Kish's effective sample size of an arm (1965), `(sum w)^2 / sum w^2`, in customers: as many of equal weight have the variance of its mean.
     #[must_use]
     pub fn effective_size(&self, arm: Arm) -> f64 {
         let weights = || self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize]);
@@ -261,7 +264,7 @@ impl Fit {
         if squares > 0.0 { sum * sum / squares } else { 0.0 }
     }
 
-    /// Whether the customers of an arm who count all weigh the same, up to rounding.
+    /// Whether the customers of an arm who count all weigh the same, up to 1e-9 of the weight.
     #[must_use]
     pub fn weighs_evenly(&self, arm: Arm) -> bool {
         let mut weights = self.parts.iter().filter(|p| p.arm == arm).flat_map(|p| &p.rows).map(|&row| self.effect[row as usize]);
@@ -275,13 +278,13 @@ impl Fit {
         self.parts.iter().filter(|p| p.arm == arm).map(|p| p.rows.len()).sum()
     }
 
-    /// The weighted mean of a column on the control side, `-sum over controls of w_i x_i`: what the target is compared with.
+    /// The weighted mean of a column on the control side, `-sum over controls of w_i x_i`, in its unit: what the target is compared with. One value a customer.
     #[must_use]
     pub fn control_mean(&self, values: &[f64]) -> f64 {
         self.side(values, Arm::Control, -1.0)
     }
 
-    /// The weighted mean of a column on the target side.
+    /// The weighted mean of a column on the target side, `sum over target of w_i x_i`, in its unit.
     #[must_use]
     pub fn target_mean(&self, values: &[f64]) -> f64 {
         self.side(values, Arm::Target, 1.0)

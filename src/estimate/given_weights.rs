@@ -9,10 +9,16 @@ use crate::study::Arm;
 
 /// A difference of weighted means, with the weights of the design ([`Design::with_weights`]), taken as fixed.
 ///
-/// Weights: `+v_i / sum v` in the target, `-v_i / sum v` in the control, sums over the arm; a weight of 0 leaves the customer out. Covariance: `sum w_i^2 e_i e_i' / (1 - h_i)` in each arm, `e` from the weighted mean,
-/// `h_i = |w_i|`; degrees of freedom `n_eff - 1` with Kish's effective size `n_eff = (sum v)^2 / sum v^2`. That the weights were estimated is not in the
-/// interval. `augmented` takes what imbalance the weights leave out by the controls' weighted least squares (the doubly robust form of Robins, Rotnitzky and
-/// Zhao 1994 with a linear model): `-(w_i + (xbar_T - xbar_C)' (sum w z z')^-1 w_i z_i)`, means weighted, `z = x - xbar_C`.
+/// Weights: `+v_i / sum v` in the target, `-v_i / sum v` in the control, sums over the arm; a weight of 0 leaves the customer out. Covariance:
+/// `sum w_i^2 e_i e_i' / (1 - h_i)` in each arm, `e` from the weighted mean, `h_i = |w_i|`; degrees of freedom `n_eff - 1` with Kish's effective size
+/// `n_eff = (sum v)^2 / sum v^2` (1965), at least 1. That the weights were estimated is not in the interval.
+///
+/// `augmented` takes what imbalance the weights leave out by the controls' weighted least squares (the doubly robust form of Robins, Rotnitzky and Zhao 1994
+/// with a linear model): with `u_i = v_i / sum v` a control weighs `-(u_i + (xbar_T - xbar_C)' (sum u z z')^-1 u_i z_i)`, means weighted, `z = x - xbar_C`.
+/// Residuals of both arms are then of `y - B_C'x`, `h_i = u_i` in the target and `u_i (1 + z_i' (sum u z z')^-1 z_i)` in the control, whose degrees of freedom
+/// are `n_eff - 1 - k`.
+///
+/// [`Undefined::AllTheWeight`] where one customer has the whole weight of an arm, up to 1e-9.
 ///
 /// ```
 /// use promolift::estimate::{Design, Estimator, GivenWeights, Outcome};

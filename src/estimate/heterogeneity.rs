@@ -11,12 +11,12 @@ pub struct Heterogeneity {
     pub q: f64,
     /// Degrees of freedom.
     pub df: f64,
-    /// From the chi-square distribution.
+    /// The upper tail of chi-square at `q`; standard errors count as known.
     pub p_value: f64,
 }
 
-/// Cochran's Q (1954): `sum (estimate_s - mean)^2 / se_s^2`, the mean weighted by `1 / se_s^2`; chi-square with S - 1 degrees of freedom. Estimates without spread
-/// are left out; `None` where fewer than two are left.
+/// Cochran's Q (1954): `sum (estimate_s - mean)^2 / se_s^2`, the mean weighted by `1 / se_s^2`; chi-square with S - 1 degrees of freedom. Estimates are
+/// independent, in one unit, and normal, with standard errors taken as known. Those without spread are left out; `None` where fewer than two are left.
 #[must_use]
 pub fn cochran(estimates: &[f64], std_errors: &[f64]) -> Option<Heterogeneity> {
     let live: Vec<(f64, f64)> = estimates.iter().zip(std_errors).filter(|(_, se)| **se > 0.0).map(|(e, se)| (*e, 1.0 / (se * se))).collect();
@@ -30,8 +30,9 @@ pub fn cochran(estimates: &[f64], std_errors: &[f64]) -> Option<Heterogeneity> {
     Some(Heterogeneity { q, df, p_value: chi_squared_sf(q, df) })
 }
 
-/// The same for several effects at once: `sum d_s' V_s^-1 d_s`, `d_s` the distance of a vector of estimates from their generalised mean, `V_s` its covariance
-/// (row-major); chi-square with `k (S - 1)` degrees of freedom. Groups whose covariance has no inverse are left out; `None` where fewer than two are left.
+/// The same for k effects at once: `sum d_s' V_s^-1 d_s`, `d_s = estimate_s - mean`, the mean `(sum V_s^-1)^-1 sum V_s^-1 estimate_s`, `V_s` the covariance of
+/// group s (row-major, k x k); chi-square with `k (S - 1)` degrees of freedom (Jackson, White and Riley 2012). Assumptions are those of [`cochran`]. Groups
+/// whose covariance has no inverse are left out; `None` where fewer than two are left, or there are no effects.
 #[must_use]
 pub fn joint(estimates: &[Vec<f64>], covariances: &[Vec<f64>]) -> Option<Heterogeneity> {
     let k = estimates.first()?.len();

@@ -42,7 +42,7 @@ impl Level {
         Self { confidence, alternative: self.alternative, df: self.df }
     }
 
-    /// The critical value: the t quantile at `(1 + confidence) / 2` for two sides, at `confidence` for one.
+    /// The critical value, in standard errors: the t quantile at `(1 + confidence) / 2` for two sides, at `confidence` for one.
     #[must_use]
     pub fn critical(&self, df: Df) -> f64 {
         let p = match self.alternative {
@@ -52,7 +52,7 @@ impl Level {
         t_quantile(p, df.value())
     }
 
-    /// The p-value of a t statistic, from the survival function.
+    /// The p-value of a t statistic, `2 P(T > |t|)`, one-sided `P(T > t)` (greater) or `P(T > -t)` (less), from the survival function.
     #[must_use]
     pub fn p_value(&self, t: f64, df: Df) -> f64 {
         match self.alternative {
@@ -121,7 +121,7 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// Whether a value is inside; a missing interval holds nothing.
+    /// Whether a value is inside, limits included; a missing interval holds nothing.
     #[must_use]
     pub fn contains(&self, value: f64) -> bool {
         match *self {
@@ -134,7 +134,7 @@ impl Interval {
         }
     }
 
-    /// The lower limit, where there is one.
+    /// The lower limit; `None` where it is not bounded below, missing, or everything but the values between two limits.
     #[must_use]
     pub const fn low(&self) -> Option<f64> {
         match *self {
@@ -143,7 +143,7 @@ impl Interval {
         }
     }
 
-    /// The upper limit, where there is one.
+    /// The upper limit; `None` as for [`Interval::low`].
     #[must_use]
     pub const fn high(&self) -> Option<f64> {
         match *self {
@@ -152,7 +152,7 @@ impl Interval {
         }
     }
 
-    /// All limits multiplied by a positive factor and shifted.
+    /// All limits in another unit, `factor x limit + shift`; the factor must be above 0.
     #[must_use]
     pub fn scaled(self, factor: f64, shift: f64) -> Self {
         let at = |x: f64| x * factor + shift;
@@ -190,13 +190,13 @@ impl Interval {
 /// The estimate of a linear form.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The point estimate.
+    /// The point estimate, in the unit of the form.
     pub value: f64,
-    /// Its standard error.
+    /// Its standard error, in the same unit; 0 where nothing varies.
     pub std_error: f64,
     /// Degrees of freedom of its interval; missing where nothing varies.
     pub df: Known<Df>,
-    /// The p-value against 0.
+    /// The p-value against 0; missing where nothing varies.
     pub p_value: Known<f64>,
     /// The interval.
     pub interval: Interval,
@@ -214,7 +214,7 @@ impl Estimate {
         Self { value, std_error, df: Known::Value(df), p_value: Known::Value(level.p_value(value / std_error, df)), interval }
     }
 
-    /// A constant: exact, without spread.
+    /// A constant: exact, a standard error of 0, its interval the value itself; degrees of freedom and p-value are missing.
     #[must_use]
     pub fn constant(value: f64, level: Level) -> Self {
         let missing = Known::Missing(Reason::ZeroVariance);
@@ -225,7 +225,7 @@ impl Estimate {
 /// The estimate of a ratio of two linear forms, with Fieller's interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratio {
-    /// Numerator over denominator.
+    /// Numerator over denominator; missing where the denominator is not above zero.
     pub estimate: Known<f64>,
     /// The interval.
     pub interval: Interval,

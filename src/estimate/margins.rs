@@ -21,9 +21,12 @@ pub struct MarginTest {
 }
 
 impl Contrast {
-    /// Whether the value of a form is shown to lie above `low` (non-inferiority), below `high`, or between both (equivalence).
+    /// Whether the value `v` of a form is shown to lie above `low` (non-inferiority), below `high`, or between both (equivalence; two one-sided tests,
+    /// Schuirmann 1987), margins in the unit of the form: `P(T > (v - low) / s)` and `P(T > (high - v) / s)` with its standard error `s` and degrees of
+    /// freedom.
     ///
-    /// `level.confidence` is one minus the error of each one-sided test; its alternative is not used. Without spread the value itself decides.
+    /// `level.confidence`, above 0.5, is one minus the error of each one-sided test; its alternative is not used. Without spread the value itself decides, and
+    /// the p-values are 0 or 1. Without margins nothing is tested: they are missing, and nothing is shown.
     #[must_use]
     pub fn within(&self, form: &ArmForm, low: Option<f64>, high: Option<f64>, level: Level) -> MarginTest {
         let against =

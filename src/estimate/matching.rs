@@ -13,7 +13,8 @@ use crate::study::Arm;
 
 /// The mean difference within pairs of one target and one control customer, the pairs being those of the design ([`Design::with_pairs`]).
 ///
-/// Weights `+1/P` and `-1/P`; covariance that of the pairs' differences divided by P; degrees of freedom `P - 1` (the paired t test).
+/// Weights `+1/P` and `-1/P`; covariance that of the pairs' differences divided by P; degrees of freedom `P - 1` (the paired t test, Student 1908). Pairs are
+/// taken as given and independent. [`Undefined::NotAPair`] where a pair is not one customer of each arm.
 ///
 /// ```
 /// use promolift::estimate::{Design, Estimator, Level, MatchedPairs, Outcome};
@@ -73,8 +74,9 @@ impl Estimator for MatchedPairs {
 /// With cell `s` of [`coarsened_exact`], `m_T` matched target customers and `n_T,s`, `n_C,s` of both arms in the cell: weights `+1/m_T` for a matched target,
 /// `-n_T,s / (n_C,s m_T)` for a control of the cell, 0 for those without a match. That is the coefficient of the arm in least squares on the arm and a dummy
 /// for each cell, weighted by [`Matched::weights`] `v`, and the covariance is its HC2: `sum w_i^2 e_i e_i' / (1 - h_i)` with residuals within cells and
-/// `h_i = v_i / (2 n_T,s) + v_i / (2 m_T)`; of pairs it is the variance of their differences. Degrees of freedom of arm a, with Kish's sizes `m_eff` and G cells:
-/// the smaller of `m_eff,a - 1` and `(m_eff,T + m_eff,C - G - 1) / 2`; together `P - 1` for P pairs. That the groups were cut from the data is not in the interval.
+/// `h_i = v_i / (2 n_T,s) + v_i / (2 m_T)`; of pairs it is the variance of their differences. Degrees of freedom of arm a, with Kish's sizes `m_eff` and G
+/// cells: the smaller of `m_eff,a - 1` and `(m_eff,T + m_eff,C - G - 1) / 2`, at least 1; together `P - 1` for P pairs. That the groups were cut from the data
+/// is not in the interval. Holds where within a cell the target would have done as the controls.
 ///
 /// The average is over the *matched* target ([`Fit::customers`] counts it); of the others nothing is said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,12 +134,12 @@ pub struct Matched {
     pub unmatched: [usize; 2],
 }
 
-/// The cells and weights of coarsened exact matching: customers of both arms that agree in every coarsened covariate. The target's unmatched customers are
-/// left out, which changes whom the average is over: read `unmatched`. Without covariates all customers are in one cell.
+/// The cells and weights of coarsened exact matching (Iacus, King and Porro 2012): customers of both arms that agree in every coarsened covariate. The target's
+/// unmatched customers are left out, which changes whom the average is over: read `unmatched`. Without covariates all customers are in one cell.
 ///
 /// # Errors
-/// [`Undefined::Lengths`] where there is not one coarsening a covariate; [`Undefined::NotFinite`]; [`Undefined::Unmatched`] where fewer than two customers
-/// of an arm are matched.
+/// [`Undefined::Lengths`] where there is not one coarsening a covariate, or not one value a customer; [`Undefined::NotFinite`]; [`Undefined::Weight`];
+/// [`Undefined::Unmatched`] where fewer than two customers of an arm are matched.
 pub fn coarsened_exact(design: &Design<'_>, coarsening: &[Coarsening]) -> Result<Matched, Undefined> {
     design.validate()?;
     if coarsening.len() != design.covariates.len() {

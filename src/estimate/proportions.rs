@@ -35,13 +35,13 @@ pub struct Proportion {
 }
 
 impl Proportion {
-    /// `count` of `customers`.
+    /// `count` of `customers`; not checked before [`Proportions::new`].
     #[must_use]
     pub const fn new(count: u64, customers: u64) -> Self {
         Self { count, customers }
     }
 
-    /// The share.
+    /// The share, `count / customers`, between 0 and 1; NaN of no customers.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.x() / self.n()
@@ -103,8 +103,8 @@ pub enum DifferenceRule {
     Wald,
     /// Wald's, after one success and one failure are added to each arm; its middle is not `d`.
     AgrestiCaffo,
-    /// All differences that the score test does not reject: `(d - delta)^2 <= z^2 N / (N - 1) V(delta)`, `V` the variance at the likeliest shares that differ by
-    /// `delta`.
+    /// All differences that the score test does not reject: `(d - delta)^2 <= z^2 N / (N - 1) V(delta)`, `V` the variance at the likeliest shares that differ
+    /// by `delta`.
     Score,
 }
 
@@ -115,9 +115,9 @@ pub enum RiskRule {
     /// Where nobody in the control did it, there is no upper limit; where nobody did, none at all.
     #[default]
     Score,
-    /// `exp(ln r -+ z sqrt(1/x_T - 1/n_T + 1/x_C - 1/n_C))`; missing where a count is 0.
+    /// `exp(ln r -+ z sqrt(1/x_T - 1/n_T + 1/x_C - 1/n_C))`; missing where a count is 0, or everybody in both arms did it.
     Log,
-    /// The same with a half added to every count and every number of customers; its middle is not `r`.
+    /// The same with a half added to every count and every number of customers; its middle is not `r`. Missing where everybody did it.
     LogAdjusted,
 }
 
@@ -144,7 +144,7 @@ pub enum ShareTest {
 pub struct ShareTestResult {
     /// The signed statistic; its square is compared with chi-squared of one degree of freedom.
     pub z: f64,
-    /// The p-value.
+    /// The p-value, from the normal distribution.
     pub p_value: f64,
 }
 
@@ -162,7 +162,7 @@ impl Proportions {
         Ok(Self { target, control })
     }
 
-    /// The difference of the shares, target less control.
+    /// The difference of the shares, `p_T - p_C`, between -1 and 1 (0.028 is 2.8 points).
     #[must_use]
     pub fn value(&self) -> f64 {
         self.target.share() - self.control.share()
@@ -187,9 +187,10 @@ impl Proportions {
         (t - c, var_t + var_c)
     }
 
-    /// The interval of the difference. `level.df` is not used: all rules are of large samples, or make up for small ones.
+    /// The interval of the difference `p_T - p_C`, by the formulas of [`DifferenceRule`]; customers are independent. `level.df` is not used: all rules are of
+    /// large samples, or make up for small ones.
     ///
-    /// Limits beyond -1 or 1 are cut there.
+    /// Limits beyond -1 or 1 are cut there. Missing by Wald's rule where no share lies strictly between 0 and 1.
     #[must_use]
     pub fn difference(&self, rule: DifferenceRule, level: Level) -> Interval {
         let (d, z) = (self.value(), level.critical(Df::Normal));
@@ -218,7 +219,8 @@ impl Proportions {
         }
     }
 
-    /// The ratio of the shares, target over control, with its interval; less 1 it is the relative uplift (`interval.scaled(1.0, -1.0)`).
+    /// The ratio of the shares, `p_T / p_C`, with its interval by the formulas of [`RiskRule`]; less 1 it is the relative uplift
+    /// (`interval.scaled(1.0, -1.0)`). Customers are independent; `level.df` is not used. The ratio is missing where nobody in the control did it.
     #[must_use]
     pub fn relative_risk(&self, rule: RiskRule, level: Level) -> Ratio {
         let z = level.critical(Df::Normal);
@@ -281,7 +283,8 @@ impl Proportions {
         standard(self.target.share() - ratio * self.control.share(), (t * (1.0 - t) / n_t + ratio * ratio * (c * (1.0 - c) / n_c)) * self.factor())
     }
 
-    /// The test that the shares are equal. Missing where nothing varies: nobody did it, or everybody.
+    /// The test that the shares are equal, by the formulas of [`ShareTest`]; for large samples of independent customers, small ones are Fisher's. Missing where
+    /// nothing varies: nobody did it, or everybody; by Wald's rule also where all of one arm did and none of the other.
     #[must_use]
     pub fn test(&self, rule: ShareTest, alternative: Alternative) -> Known<ShareTestResult> {
         let d = self.value();
@@ -315,8 +318,8 @@ impl Proportions {
         2.0 * (arm(&self.target) + arm(&self.control))
     }
 
-    /// The p-value of Fisher's exact test, given how many did it in both arms together. Two-sided it is the sum of the probabilities of all tables that are not
-    /// likelier than the one found. Right relative to its own size, down to 1e-300.
+    /// The p-value of Fisher's exact test (1935), given how many did it in both arms together: greater `P(X >= x_T)`, less `P(X <= x_T)`, X hypergeometric.
+    /// Two-sided it is the sum of the probabilities of all tables that are not likelier than the one found. Right relative to its own size, down to 1e-300.
     #[must_use]
     pub fn fisher(&self, alternative: Alternative) -> f64 {
         let table = Hypergeometric::new(self.target.customers, self.control.customers, self.pooled().count);

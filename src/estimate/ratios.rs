@@ -18,10 +18,12 @@ pub struct ArmRatios {
 }
 
 impl Contrast {
-    /// The ratio of `sum_j numerator_j y_j` to `sum_j denominator_j y_j` in each arm: a ratio of the arm's (weighted) means, never a mean of ratios.
+    /// The ratio of `sum_j numerator_j y_j` to `sum_j denominator_j y_j` in each arm: a ratio of the arm's (weighted) means, never a mean of ratios, in the
+    /// numerator's unit per the denominator's. The difference `R_T - R_C` is by the delta method, for large arms (Deng, Knoblich and Lu 2018).
     ///
     /// The denominators must be above zero in both arms; else what depends on them is missing with that reason. For a differencing estimator
-    /// outcomes count before any differencing in the target, and the counterfactual stands for the control.
+    /// outcomes count before any differencing in the target, and the counterfactual stands for the control. A relative difference needs a control's ratio
+    /// above zero.
     #[must_use]
     pub fn arm_ratios(&self, numerator: &[f64], denominator: &[f64], level: Level) -> ArmRatios {
         let arm = |arm: Arm| {

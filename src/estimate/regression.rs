@@ -9,10 +9,11 @@ use crate::study::{Arm, CovarianceRule, Population};
 /// Least squares within each arm, both read at the pooled covariate mean (Lin 2013).
 ///
 /// Weights in arm a: `+-[1/n_a + (xbar - xbar_a)' S_a^-1 (x_i - xbar_a)]`; covariance HC2 in both arms; degrees of freedom `n_a - 1 - k`.
-/// It speaks of the customers assigned; with `population = Super` the term `(B_T - B_C)' S_x (B_T - B_C) / (N (N - 1))` is added.
+/// It speaks of the customers assigned; with `population = Super` the term `(B_T - B_C)' S_x (B_T - B_C) / (N (N - 1))` is added. Where the arms were drawn
+/// at random it holds for large arms without the regression being right.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Regression {
-    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`, `Hc0` by nothing, `Hc1` is `Hc0` times `N / (N - K)`.
+    /// `Default` and `Hc2` are the same; `Hc3` divides by `(1 - h_i)^2`, `Hc0` by nothing, `Hc1` is `Hc0` times `N / (N - K)`, `K = 2(k + 1)`.
     pub covariance: CovarianceRule,
     /// Whom the interval speaks of.
     pub population: Population,

@@ -10,10 +10,12 @@ use crate::study::{Arm, CovarianceRule};
 /// Weights: `+1/n_T` in the target; `-[1/n_C + (xbar_T - xbar_C)' S_C^-1 (x_i - xbar_C)]` in the control.
 /// Covariance: the sample covariance of `y - B_C'x` over the target, divided by `n_T`, plus HC2 among the controls,
 /// `sum w_i^2 e_i e_i' / (1 - h_i)` (MacKinnon and White 1985). Degrees of freedom `n_T - 1` and `n_C - 1 - k`.
-/// The estimator is known as the regression or imputation estimator of the effect on the treated (Imbens 2004).
+/// The estimator is known as the regression or imputation estimator of the effect on the treated (Imbens 2004). Holds where, given the covariates, the target
+/// would have done as the controls, and that is linear in them; where the arms were drawn at random, for large arms without that.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegressionAtt {
-    /// `Default` and `Hc2` are the same; `Hc0`, `Hc1` and `Hc3` change the controls' side: no division, `N / (N - K)`, division by `(1 - h_i)^2`. The target side stays Welch's: no slope is fitted there.
+    /// `Default` and `Hc2` are the same; `Hc0`, `Hc1` and `Hc3` change the controls' side: no division, `N / (N - K)` with N of both arms and `K = k + 2`,
+    /// division by `(1 - h_i)^2`. The target side stays Welch's: no slope is fitted there.
     pub covariance: CovarianceRule,
 }
 

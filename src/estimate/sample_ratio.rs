@@ -15,7 +15,8 @@ pub struct SampleRatio {
 }
 
 impl SampleRatio {
-    /// The chi-squared test of the customers of each arm against shares, which need not sum to 1. An arm of share 0 is no arm: it adds no degree of freedom.
+    /// The chi-squared test (Pearson 1900) of the customers of each arm against shares, which need not sum to 1: `s_a` is an arm's over their sum. An arm of
+    /// share 0 is no arm: it adds no degree of freedom. Holds where customers were assigned one by one, and about 5 or more were meant for each arm.
     ///
     /// ```
     /// use promolift::estimate::SampleRatio;
@@ -59,7 +60,7 @@ impl SampleRatio {
 }
 
 /// The exact two-sided p-value of `target` customers among `all` where a `share` was meant: the sum of the binomial probabilities of all counts that are not
-/// likelier than the one found.
+/// likelier than the one found, as `binom.test` of R. Holds where customers were assigned one by one.
 ///
 /// ```
 /// use promolift::estimate::exact_share;

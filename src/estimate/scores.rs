@@ -9,7 +9,8 @@ impl Fit {
     /// The score of each customer on some outcomes, negative in the control as its weight is: of two linear combinations `a` and `b` of fits on the same
     /// customers, the covariance is `sum_i s_i(a) s_i(b)`, of clusters that of the sums over each cluster (CR0).
     ///
-    /// A customer whom the fit does not weigh has the score 0. The term of `population = super` is not in it.
+    /// `s_i = multiplier_i r_i` as of [`Part`]; in a clustered design `w_i r_i`, without the factor of CR1 or the adjustment of CR2. One list an outcome, one
+    /// value a customer. A customer whom the fit does not weigh has the score 0. The term of `population = super` is not in it.
     ///
     /// # Errors
     /// As [`Fit::contrast`].

@@ -8,9 +8,10 @@ use crate::study::Arm;
 /// Several offers, each with customers of its own, against one control.
 ///
 /// Arm `k` is fitted with the control as if the others were not there, so that its effect and standard error are those of a study of its own; its degrees of
-/// freedom too, but that those of the control (and of clusters) are the least of all arms, where they differ. The arms' effects are not independent, since the control is in all of them: with scores `s`, target side and control side,
-/// `Cov(tau_k, tau_l) = sum over controls of s_k,i s_l,i` for `k != l`, and the control's spread counts once in any sum or difference. Unadjusted that is
-/// `V_C`; the difference of two arms is then the plain difference of their customers, without the control (Dunnett 1955 is the case of one common variance).
+/// freedom too, but that those of the control (and of clusters) are the least of all arms, where they differ. The arms' effects are not independent, since the
+/// control is in all of them: with scores `s`, target side and control side, `Cov(tau_k, tau_l) = sum over controls of s_k,i s_l,i` for `k != l` (in a
+/// clustered design the sum over clusters of their scores' products), and the control's spread counts once in any sum or difference. Unadjusted that is `V_C`;
+/// the difference of two arms is then the plain difference of their customers, without the control (Dunnett 1955 is the case of one common variance).
 ///
 /// Each column of an outcome stands once an arm: outcome `j` of arm `k` is column `k x outcomes + j` of the contrast ([`SeveralArms::coefficients`]). All that
 /// a [`Contrast`] gives holds for it: sums over arms, differences, ratios, joint tests, simultaneous intervals. `regression` and `cuped` average over the arm
@@ -25,7 +26,7 @@ use crate::study::Arm;
 /// let spend = [12.0, 9.0, 14.0, 11.0, 8.0, 7.0, 9.0];
 /// let arms = SeveralArms::fit(&Unadjusted, &Design::new(&arm), &coupon)?;
 /// let contrast = arms.contrast(&[Outcome::new(&spend)])?;
-/// let (first, second) = (arms.coefficients(0, &[1.0]), arms.coefficients(1, &[1.0]));
+/// let (first, second) = (arms.coefficients(&contrast, 0, &[1.0]), arms.coefficients(&contrast, 1, &[1.0]));
 /// let second_over_first = contrast.effect(&second).plus(-1.0, &contrast.effect(&first));
 /// let estimate = contrast.estimate(&second_over_first, Level::default());
 /// assert!((estimate.value - 2.0).abs() < 1e-12);
@@ -52,11 +53,12 @@ struct OneArm {
 }
 
 impl SeveralArms {
-    /// Fits each target arm with the control. `variant` says for each customer which target arm he is in, codes from 0; that of a control is not read.
+    /// Fits each target arm with the control. `variant` says for each customer which target arm he is in, codes from 0; that of a control is not read. Without
+    /// any target customer there are no arms, and [`SeveralArms::contrast`] has no answer.
     ///
     /// # Errors
-    /// [`Undefined::Variant`] with the arm's code and why it has no answer: no customer, or whatever the estimator has against it; [`Undefined::Lengths`];
-    /// [`Undefined::Unsupported`] under `population = super` and with pairs.
+    /// [`Undefined::Variant`] with the arm's code and why it has no answer: no customer, whatever the estimator has against it, or `population = super`;
+    /// [`Undefined::Unsupported`] with pairs; [`Undefined::Lengths`], [`Undefined::NotFinite`] and [`Undefined::Weight`] of the design.
     pub fn fit(estimator: &dyn Estimator, design: &Design<'_>, variant: &[u32]) -> Result<Self, Undefined> {
         design.validate()?;
         if variant.len() != design.arm.len() {
@@ -85,24 +87,26 @@ impl SeveralArms {
         self.arms.len()
     }
 
-    /// The fit of an arm with the control, on those customers only.
+    /// The fit of an arm with the control, on those customers only, its rows counted among them; `None` beyond the last arm.
     #[must_use]
     pub fn fit_of(&self, arm: usize) -> Option<&Fit> {
         self.arms.get(arm).map(|arm| &arm.fit)
     }
 
-    /// Coefficients over one arm's outcomes as coefficients over all columns of the contrast: zero for the other arms.
+    /// Coefficients over one arm's outcomes as coefficients over all columns of `contrast`, which [`SeveralArms::contrast`] made: zero for the other arms, and for
+    /// outcomes that are not given.
     #[must_use]
-    pub fn coefficients(&self, arm: usize, coefficients: &[f64]) -> Vec<f64> {
-        let mut all = vec![0.0; self.count() * coefficients.len()];
-        all.iter_mut().skip(arm * coefficients.len()).zip(coefficients).for_each(|(place, c)| *place = *c);
+    pub fn coefficients(&self, contrast: &Contrast, arm: usize, coefficients: &[f64]) -> Vec<f64> {
+        let outcomes = contrast.outcomes() / self.count().max(1);
+        let mut all = vec![0.0; contrast.outcomes()];
+        all.iter_mut().skip(arm * outcomes).take(outcomes).zip(coefficients).for_each(|(place, c)| *place = *c);
         all
     }
 
-    /// Applies all fits to outcomes: the effects of all arms with one covariance.
+    /// Applies all fits to outcomes: the effects of all arms with one covariance, in the outcomes' unit per customer.
     ///
     /// # Errors
-    /// As [`Fit::contrast`].
+    /// As [`Fit::contrast`]; [`Undefined::TooFewCustomers`] without arms; [`Undefined::Unsupported`] where the arms do not have the same strata.
     pub fn contrast(&self, outcomes: &[Outcome<'_>]) -> Result<Contrast, Undefined> {
         for outcome in outcomes {
             for column in std::iter::once(outcome.values).chain(outcome.before.map(|(before, _)| before)) {

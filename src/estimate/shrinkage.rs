@@ -35,7 +35,9 @@ pub struct Shrunk {
 /// mixture over tau of normals with mean `mu_hat + B_s (estimate_s - mu_hat)`, `B_s = tau^2 / (tau^2 + se_s^2)`, so that the interval integrates over tau: a
 /// plug-in tau covers far too little. The interval is never of zero width. Formulas: Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.4.
 ///
-/// `None` below [`LEAST`] estimates, or where a standard error is not above zero.
+/// Estimates are independent, in one unit, which is that of the result, with standard errors taken as known; `confidence` lies strictly between 0 and 1.
+///
+/// `None` below [`LEAST`] estimates, where there is not one standard error an estimate, or where one is not above zero.
 #[must_use]
 pub fn shrink(estimates: &[f64], std_errors: &[f64], confidence: f64) -> Option<Vec<Shrunk>> {
     if estimates.len() < LEAST || estimates.len() != std_errors.len() || !std_errors.iter().all(|se| *se > 0.0) {

@@ -7,8 +7,9 @@ use crate::study::Arm;
 
 /// An estimator whose strata count by shares of your choice, rather than its own ([`Estimator::shares`]).
 ///
-/// The effect is `sum_s p_s x (effect within stratum s)` with fixed shares `p_s`: the spread of the shares themselves, were the customers a sample of a larger
-/// population, is not in its standard error. Strata should be formed before the arms were drawn. Without strata in the design it is the estimator itself.
+/// The effect is `sum_s p_s x (effect within stratum s)` with fixed shares `p_s` (Miratrix, Sekhon and Yu 2013): the spread of the shares themselves, were the
+/// customers a sample of a larger population, is not in its standard error. Strata should be formed before the arms were drawn. Without strata in the
+/// design it is the estimator itself.
 ///
 /// ```
 /// use promolift::estimate::{Design, Estimator, Level, Outcome, PostStratified, Shares, Unadjusted};

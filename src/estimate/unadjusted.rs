@@ -7,7 +7,7 @@ use crate::study::Arm;
 
 /// Difference in means: weights `+1/n_T` and `-1/n_C`; covariance `S_T/n_T + S_C/n_C` with the arms' sample covariances (Welch 1938).
 ///
-/// Covariates are not used. Degrees of freedom `n_a - 1` an arm.
+/// Covariates are not used. Degrees of freedom `n_a - 1` an arm. It speaks of all customers assigned, where the arms were drawn at random.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unadjusted;
 

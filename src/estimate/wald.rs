@@ -8,11 +8,12 @@ use super::interval::{Known, Reason};
 /// A joint test of several linear forms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wald {
-    /// `z' V^+ z`.
+    /// `z' V^+ z`, z the values of the forms, V their covariance.
     pub statistic: f64,
     /// The rank of V: how many directions were tested.
     pub rank: usize,
-    /// From `F(rank, nu - rank + 1)` at `statistic x (nu - rank + 1) / (nu rank)` (Hotelling 1931), `nu` the smallest degrees of freedom of the forms.
+    /// From `F(rank, nu - rank + 1)` at `statistic x (nu - rank + 1) / (nu rank)` (Hotelling 1931), `nu` the smallest degrees of freedom of the forms, and
+    /// `nu - rank + 1` at least 1; for `nu` infinite chi-squared.
     pub p_value: f64,
 }
 

@@ -151,7 +151,7 @@ impl Job<'_> {
         let mut of = OfMeasure { effects: Vec::new(), differences: Vec::new() };
         for (at, effect) in outcomes.names.iter().enumerate() {
             let unit: Vec<f64> = (0..outcomes.names.len()).map(|i| f64::from(u8::from(i == at))).collect();
-            let forms: Vec<ArmForm> = (0..variants.len()).map(|arm| contrast.effect(&arms.coefficients(arm, &unit))).collect();
+            let forms: Vec<ArmForm> = (0..variants.len()).map(|arm| contrast.effect(&arms.coefficients(&contrast, arm, &unit))).collect();
             for (arm, (joint, variant)) in self.together(&contrast, &forms).iter().zip(variants).enumerate() {
                 let customers = arms.fit_of(arm).map_or(0, |fit| fit.customers(Arm::Target));
                 of.effects.push(effect_row(joint, &outcomes.measure, effect, variant, customers, self.study.options.multiplicity));

@@ -138,7 +138,7 @@ impl Study {
     /// baseline: their cells are held one after the other. There may be 254 weeks at most.
     ///
     /// # Errors
-    /// As [`Study::measure`]; more than 254 weeks; cells that were summed elsewhere, which are not by week ([`Fault::Unsupported`]).
+    /// As [`Study::measure`]; more than 254 weeks; cells that were summed elsewhere, which are not by week ([`Fault::Unsupported`](crate::error::Fault::Unsupported)).
     pub fn weekly(&self, source: &(impl CellSource + ?Sized)) -> Result<Weekly> {
         let mut plan = self.plan(&source.catalogue())?;
         let weeks = Weeks::new(&plan.windows)?;

@@ -56,7 +56,7 @@ impl Customers {
 }
 
 fn matches(name: &str, arms: &SeveralArms, contrast: &Contrast, expected: &Value) {
-    let unit = |at: usize| contrast.effect(&arms.coefficients(at / 2, &[[1.0, 0.0], [0.0, 1.0]][at % 2]));
+    let unit = |at: usize| contrast.effect(&arms.coefficients(contrast, at / 2, &[[1.0, 0.0], [0.0, 1.0]][at % 2]));
     for i in 0..6 {
         relative(&format!("{name} effect {i}"), contrast.value(&unit(i)), expected["effects"][i].as_f64().unwrap(), NUMBER);
         for j in 0..6 {
@@ -122,10 +122,10 @@ fn each_arm_is_what_it_is_by_itself() {
                     let name = format!("{} clusters {clustered} strata {stratified} arm {arm}", estimator.name());
                     let level = Level::default();
                     let expected = alone.estimate(&alone.effect(&[1.0, -2.0]), level);
-                    let found = joint.estimate(&joint.effect(&arms.coefficients(arm as usize, &[1.0, -2.0])), level);
+                    let found = joint.estimate(&joint.effect(&arms.coefficients(&joint, arm as usize, &[1.0, -2.0])), level);
                     relative(&name, found.value, expected.value, 1e-12);
                     relative(&name, found.std_error, expected.std_error, 1e-9);
-                    let ratio = joint.relative(&arms.coefficients(arm as usize, &[1.0, 0.0]), level).estimate.value().unwrap();
+                    let ratio = joint.relative(&arms.coefficients(&joint, arm as usize, &[1.0, 0.0]), level).estimate.value().unwrap();
                     relative(&name, ratio, alone.relative(&[1.0, 0.0], level).estimate.value().unwrap(), 1e-9);
                     // Clusters share one number of degrees of freedom, the smallest of the arms.
                     let (found, expected) = (found.df.value().unwrap().value(), expected.df.value().unwrap().value());
@@ -142,7 +142,7 @@ fn the_control_counts_once() {
     let customers = Customers::read();
     let arms = SeveralArms::fit(&Unadjusted, &Design::new(&customers.arm), &customers.variant).unwrap();
     let contrast = arms.contrast(&customers.outcomes()).unwrap();
-    let (first, third) = (contrast.effect(&arms.coefficients(0, &[1.0, 0.0])), contrast.effect(&arms.coefficients(2, &[1.0, 0.0])));
+    let (first, third) = (contrast.effect(&arms.coefficients(&contrast, 0, &[1.0, 0.0])), contrast.effect(&arms.coefficients(&contrast, 2, &[1.0, 0.0])));
     // Without the control: Welch's comparison of two target arms.
     let two: Vec<usize> = (0..customers.arm.len()).filter(|&i| customers.arm[i] == Arm::Target && customers.variant[i] != 1).collect();
     let arm: Vec<Arm> = two.iter().map(|&i| if customers.variant[i] == 2 { Arm::Target } else { Arm::Control }).collect();
@@ -169,7 +169,7 @@ fn many_arms_at_once_are_dunnetts() {
     let y: Vec<f64> = (0..4 * n).map(|i| rows[i % n][i / n]).collect();
     let arms = SeveralArms::fit(&Unadjusted, &Design::new(&arm), &variant).unwrap();
     let contrast = arms.contrast(&[Outcome::new(&y)]).unwrap();
-    let forms: Vec<_> = (0..3).map(|k| contrast.effect(&arms.coefficients(k, &[1.0]))).collect();
+    let forms: Vec<_> = (0..3).map(|k| contrast.effect(&arms.coefficients(&contrast, k, &[1.0]))).collect();
     let expected = &expected()["dunnett"];
     for (k, joint) in contrast.simultaneous(&forms, Simultaneous::MaxT, Level::default(), 1).iter().enumerate() {
         let of = |key: &str| expected[key][k].as_f64().unwrap();
@@ -179,6 +179,21 @@ fn many_arms_at_once_are_dunnetts() {
         near("high", joint.interval.high().unwrap(), of("high"), width, 0.015);
         near("p", joint.p_value.value().unwrap(), of("p"), 1.0, 0.01);
     }
+}
+
+#[test]
+fn coefficients_that_are_left_out_are_zero() {
+    let customers = Customers::read();
+    let arms = SeveralArms::fit(&DifferenceInDifferences, &Design::new(&customers.arm), &customers.variant).unwrap();
+    let contrast = arms.contrast(&customers.outcomes()).unwrap();
+    let (short, whole) = (contrast.effect(&arms.coefficients(&contrast, 1, &[2.0])), contrast.effect(&arms.coefficients(&contrast, 1, &[2.0, 0.0])));
+    assert_eq!(short, whole);
+    // Forms that are shorter than the columns, on either side of a sum.
+    let bare = promolift::estimate::ArmForm { target: vec![0.0, 0.0, 2.0], control: vec![0.0, 0.0, 2.0], constant: 0.0 };
+    assert_eq!(contrast.value(&bare), contrast.value(&whole));
+    assert_eq!(contrast.variance(&bare), contrast.variance(&whole));
+    assert_eq!(bare.clone().plus(1.0, &whole), whole.clone().plus(1.0, &bare));
+    assert_eq!(contrast.variance(&bare.plus(-1.0, &whole)), 0.0);
 }
 
 #[test]
