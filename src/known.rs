@@ -104,6 +104,8 @@ pub enum Reason {
     Normal,
     /// There are too few segments.
     FewSegments,
+    /// Clusters have customers of several segments, whose estimates are then not independent.
+    ClustersCrossSegments,
     /// It needs the offer lines, which are not told apart by week.
     NotByWeek,
     /// It lies before the announcement, or the start.
@@ -124,6 +126,8 @@ pub enum Reason {
     DenominatorNotPositive,
     /// The denominator is zero.
     DenominatorZero,
+    /// The denominator of an arm's ratio cannot be told from zero.
+    DenominatorNearZero,
     /// The quantity is a nonlinear function for which no interval is given.
     NoInterval,
     /// No intended share of the target is given.
@@ -172,6 +176,7 @@ impl Reason {
             Self::ZeroVariance => "the outcome does not vary",
             Self::Normal => "the normal distribution is used",
             Self::FewSegments => "there are too few segments",
+            Self::ClustersCrossSegments => "clusters have customers of several segments, so that the segments are not independent",
             Self::NotByWeek => "offer lines are not told apart by week",
             Self::BeforeStart => "it lies before the announcement or the start",
             Self::NotGiven => "it was not given",
@@ -182,6 +187,7 @@ impl Reason {
             Self::NotSelected => "it was not selected",
             Self::DenominatorNotPositive => "the denominator is not above zero",
             Self::DenominatorZero => "the denominator is zero",
+            Self::DenominatorNearZero => "the denominator of an arm cannot be told from zero",
             Self::NoInterval => "no interval is given for this quantity",
             Self::NoIntendedShare => "no intended share of the target is given",
             Self::NoOtherPromotions => "no table of other promotions is given",

@@ -57,6 +57,10 @@ impl Fit {
         if self.clusters.is_some() {
             return Err(Undefined::Unsupported("pairs are clusters already: matched pairs cannot be clustered again"));
         }
+        if self.cells.take().is_some() {
+            // Means of cells take with them what customers of one cluster in one cell share: clusters are told from the arm's mean.
+            self.coefficients = 2;
+        }
         // A customer without weight says nothing.
         let (rows, starts, names) = sorted(codes, |row| self.effect[row] != 0.0);
         let mut in_arm = [0_usize; 2];

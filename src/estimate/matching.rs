@@ -73,9 +73,13 @@ impl Estimator for MatchedPairs {
 ///
 /// With cell `s` of [`coarsened_exact`], `m_T` matched target customers and `n_T,s`, `n_C,s` of both arms in the cell: weights `+1/m_T` for a matched target,
 /// `-n_T,s / (n_C,s m_T)` for a control of the cell, 0 for those without a match. That is the coefficient of the arm in least squares on the arm and a dummy
-/// for each cell, weighted by [`Matched::weights`] `v`, and the covariance is its HC2: `sum w_i^2 e_i e_i' / (1 - h_i)` with residuals within cells and
-/// `h_i = v_i / (2 n_T,s) + v_i / (2 m_T)`; of pairs it is the variance of their differences. Degrees of freedom of arm a, with Kish's sizes `m_eff` and G
-/// cells: the smaller of `m_eff,a - 1` and `(m_eff,T + m_eff,C - G - 1) / 2`, at least 1; together `P - 1` for P pairs. That the groups were cut from the data
+/// for each cell, weighted by [`Matched::weights`] `v`. The covariance is `sum w_i^2 e_i e_i' / d_i` with its residuals `e` and `d_i = sum_j (I - H)_ij^2`, H the
+/// matrix that makes the fitted values: what is left of a customer's variance where all have the same (HC2's `1 - h_i` is that for equal weights only; the
+/// weights are matches, not precisions). With m matched target customers `H_ij = v_j (1 / (2 n_T,s) if in i's cell) +- v_j / (2 m)`, plus in the same arm. Of
+/// pairs it is the variance of their differences. Clusters sum `w_i` times what is left of the arm's weighted
+/// mean, not of the cell's, which would take with it what customers of one cluster in one cell share: wider than need be, since what cells explain is in it.
+/// Degrees of freedom of arm a, with Kish's sizes `m_eff` and G cells: the
+/// smaller of `m_eff,a - 1` and `(m_eff,T + m_eff,C - G - 1) / 2`, at least 1; together `P - 1` for P pairs. That the groups were cut from the data
 /// is not in the interval. Holds where within a cell the target would have done as the controls.
 ///
 /// The average is over the *matched* target ([`Fit::customers`] counts it); of the others nothing is said.
@@ -171,7 +175,16 @@ pub fn coarsened_exact(design: &Design<'_>, coarsening: &[Coarsening]) -> Result
 }
 
 impl Matched {
-    /// Takes residuals within cells, with the leverages and degrees of freedom of the least squares that has a dummy for each.
+    /// The sum of the squared weights of target and control in each cell.
+    fn squares(&self, arm: &[Arm], cells: usize) -> Vec<[f64; 2]> {
+        let mut squares = vec![[0.0; 2]; cells];
+        for ((cell, weight), arm) in self.cells.iter().zip(&self.weights).zip(arm) {
+            squares[*cell as usize][side(*arm)] += weight * weight;
+        }
+        squares
+    }
+
+    /// Takes residuals within cells, each in units of its own spread, with the degrees of freedom of the least squares that has a dummy for each cell.
     fn refine(self, fit: &mut Fit, arm: &[Arm]) {
         let mut targets = vec![0.0; self.cells.iter().max().map_or(0, |last| *last as usize + 1)];
         let matched = |row: usize| self.weights[row] > 0.0 && arm[row] == Arm::Target;
@@ -179,11 +192,18 @@ impl Matched {
         let all: f64 = targets.iter().sum();
         let cells = targets.iter().filter(|count| **count > 0.0).count();
         let size = [Arm::Target, Arm::Control].map(|arm| fit.effective_size(arm));
+        let squares = self.squares(arm, targets.len());
+        let sum_of_squares: f64 = squares.iter().flatten().sum();
         for part in &mut fit.parts {
             for (multiplier, &row) in part.multiplier.iter_mut().zip(&part.rows) {
                 let row = row as usize;
-                let leverage = 0.5 * self.weights[row] * (1.0 / targets[self.cells[row] as usize] + 1.0 / all);
-                *multiplier = fit.effect[row] / (1.0 - leverage).sqrt();
+                let cell = self.cells[row] as usize;
+                let (within, between) = (0.5 / targets[cell], 0.5 / all);
+                let [own, other] = [squares[cell][side(part.arm)], squares[cell][1 - side(part.arm)]];
+                let elsewhere = sum_of_squares - own - other;
+                let fitted = own * (within + between).powi(2) + other * (within - between).powi(2) + elsewhere * between * between;
+                let spread = 1.0 - 2.0 * self.weights[row] * (within + between) + fitted;
+                *multiplier = fit.effect[row] / spread.sqrt();
             }
             part.df = (0.5 * (size[0] + size[1] - cells as f64 - 1.0)).min(size[side(part.arm)] - 1.0).max(1.0);
         }

@@ -11,9 +11,10 @@ pub struct ArmRatios {
     pub target: Ratio,
     /// In the control (as weighted by the estimator), with Fieller's interval.
     pub control: Ratio,
-    /// Target minus control, by the delta method: the variance is that of `(n_i - R_a d_i) / D_a`, degrees of freedom Satterthwaite's.
+    /// Target minus control, by the delta method: the variance is that of `(n_i - R_a d_i) / D_a`, degrees of freedom Satterthwaite's. Missing where a
+    /// denominator cannot be told from zero ([`Contrast::arm_ratios`]).
     pub difference: Known<Estimate>,
-    /// The difference over the control's ratio: Fieller's interval on the linearised ratios.
+    /// The difference over the control's ratio: Fieller's interval on the linearised ratios. Missing where the difference is.
     pub relative: Ratio,
 }
 
@@ -21,9 +22,10 @@ impl Contrast {
     /// The ratio of `sum_j numerator_j y_j` to `sum_j denominator_j y_j` in each arm: a ratio of the arm's (weighted) means, never a mean of ratios, in the
     /// numerator's unit per the denominator's. The difference `R_T - R_C` is by the delta method, for large arms (Deng, Knoblich and Lu 2018).
     ///
-    /// The denominators must be above zero in both arms; else what depends on them is missing with that reason. For a differencing estimator
-    /// outcomes count before any differencing in the target, and the counterfactual stands for the control. A relative difference needs a control's ratio
-    /// above zero.
+    /// The denominators must be above zero in both arms; else what depends on them is missing with that reason. Where a denominator is within `c` standard
+    /// errors of zero, `c` the critical value of its ratio's interval, that interval is not bounded, and the linearisation, of which one customer may be all,
+    /// says nothing: difference and relative difference are missing ([`Reason::DenominatorNearZero`]). For a differencing estimator outcomes count before any
+    /// differencing in the target, and the counterfactual stands for the control. A relative difference needs a control's ratio above zero.
     #[must_use]
     pub fn arm_ratios(&self, numerator: &[f64], denominator: &[f64], level: Level) -> ArmRatios {
         let arm = |arm: Arm| {
@@ -31,7 +33,10 @@ impl Contrast {
             let (n, d) = (form(numerator), form(denominator));
             let ratio = self.ratio(&n, &d, level);
             // R's linear part: (N - R D) / D.
-            let linear = ratio.estimate.map(|r| (r, n.plus(-r, &d).times(1.0 / self.value(&d))));
+            let linear = match ratio.estimate {
+                Known::Value(_) if self.is_near_zero(&n, &d, level) => Known::Missing(Reason::DenominatorNearZero),
+                estimate => estimate.map(|r| (r, n.plus(-r, &d).times(1.0 / self.value(&d)))),
+            };
             (ratio, linear)
         };
         let ((target, linear_target), (control, linear_control)) = (arm(Arm::Target), arm(Arm::Control));
@@ -47,6 +52,13 @@ impl Contrast {
                 ArmRatios { target, control, difference: Known::Missing(reason), relative }
             }
         }
+    }
+
+    /// Whether a ratio's denominator cannot be told from zero, at the critical value of its interval: Fieller's set has limits on both sides, or with a
+    /// one-sided level on its own, exactly where it can.
+    fn is_near_zero(&self, numerator: &ArmForm, denominator: &ArmForm, level: Level) -> bool {
+        let critical = level.critical(self.ratio_df(numerator, denominator, level.df));
+        self.value(denominator).abs() <= critical * self.variance(denominator).sqrt()
     }
 
     /// A value with its linear part over another with its own.

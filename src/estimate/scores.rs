@@ -47,14 +47,15 @@ impl Fit {
         let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of(column)).collect();
         let mut residuals = vec![0.0; self.effect.len()];
         for part in &self.parts {
-            let mean = part.mean(|place| column[part.rows[place] as usize]);
-            for (place, &row) in part.rows.iter().enumerate() {
-                let mut residual = column[row as usize] - mean;
-                if let Some((index, centred)) = &part.slopes {
-                    centred.iter().zip(&slopes[*index]).for_each(|(x, slope)| residual -= slope * x[place]);
+            let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
+            let mean = part.mean(|place| y[place]);
+            let mut of_part: Vec<f64> = y.iter().map(|y| y - mean).collect();
+            if let Some((index, centred)) = &part.slopes {
+                for (x, slope) in centred.iter().zip(&slopes[*index]) {
+                    of_part.iter_mut().zip(x).for_each(|(residual, x)| *residual -= slope * x);
                 }
-                residuals[row as usize] = residual;
             }
+            part.rows.iter().zip(of_part).for_each(|(&row, residual)| residuals[row as usize] = residual);
         }
         residuals
     }

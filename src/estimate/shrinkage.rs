@@ -7,8 +7,14 @@ use super::interval::Interval;
 
 /// Fewer estimates than this say too little of how far they differ.
 pub const LEAST: usize = 8;
-/// Steps of the grid over ln tau.
+/// Steps of the first grid over ln tau.
 const STEP: f64 = 0.15;
+/// Fewer points that say something than this, and the grid is laid anew over where they lie, ...
+const COARSE: usize = 20;
+/// ... in so many steps, ...
+const FINE_STEPS: usize = 40;
+/// ... so many times at most; a step is half the one before, or less.
+const GRIDS: usize = 12;
 /// The grid reaches from this share of the least standard error, where nothing moves any more, ...
 const BOTTOM: f64 = 0.01;
 /// ... to so many times the larger of the spread of the estimates and the largest standard error.
@@ -80,22 +86,38 @@ impl Point {
     }
 }
 
-/// `p(tau | data)` on a grid over ln tau, on which precise and vague estimates may stand together; it fades to both sides, so that equal steps are as good as exact.
+/// `p(tau | data)` on a grid over ln tau, on which precise and vague estimates may stand together; it fades to both sides, so that equal steps are as good as
+/// exact once they are narrower than it. Of S estimates it is about `1 / sqrt(2 S)` wide: the grid is laid anew, finer, over what the one before has found.
 fn posterior_of_tau(estimates: &[f64], std_errors: &[f64]) -> Vec<Point> {
     let mean = estimates.iter().sum::<f64>() / estimates.len() as f64;
     let spread = (estimates.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / (estimates.len() - 1) as f64).sqrt();
     let bottom = (BOTTOM * std_errors.iter().copied().fold(f64::INFINITY, f64::min)).ln();
     let top = (TOP * std_errors.iter().copied().fold(spread, f64::max)).ln();
-    let steps = ((top - bottom) / STEP).ceil() as usize;
-    let points: Vec<(Point, f64)> = (0..=steps).map(|at| given_tau(bottom + STEP * at as f64, estimates, std_errors)).collect();
-    let highest = points.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
-    let weighted = points.into_iter().map(|(point, log)| Point { weight: (log - highest).exp(), ..point });
-    let mut points: Vec<Point> = weighted.filter(|point| point.weight > LIGHT).collect();
+    let mut step = STEP;
+    let mut points = grid(bottom, step, ((top - bottom) / step).ceil() as usize, estimates, std_errors);
+    for _ in 1..GRIDS {
+        let (Some(first), Some(last)) = (points.first(), points.last()) else { break };
+        if points.len() >= COARSE {
+            break;
+        }
+        // What is light may begin just beside the outermost points.
+        let (low, high) = (first.log_tau - step, last.log_tau + step);
+        step = (high - low) / FINE_STEPS as f64;
+        points = grid(low, step, FINE_STEPS, estimates, std_errors);
+    }
     let total: f64 = points.iter().map(|point| point.weight).sum();
     for point in &mut points {
         point.weight /= total;
     }
     points
+}
+
+/// The points of a grid from `low` on that are not light; the heaviest weighs 1.
+fn grid(low: f64, step: f64, steps: usize, estimates: &[f64], std_errors: &[f64]) -> Vec<Point> {
+    let points: Vec<(Point, f64)> = (0..=steps).map(|at| given_tau(low + step * at as f64, estimates, std_errors)).collect();
+    let highest = points.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
+    let weighted = points.into_iter().map(|(point, log)| Point { weight: (log - highest).exp(), ..point });
+    weighted.filter(|point| point.weight > LIGHT).collect()
 }
 
 /// The Gauss quadrature of the posterior of ln tau: few points that give the integral of every polynomial up to degree `2 NODES - 1` as the grid does, from the
@@ -201,23 +223,33 @@ mod tests {
         assert!((-5.0..0.0).contains(&low) && (28.0..35.0).contains(&high), "{low} {high}");
     }
 
-    /// The distribution function of one theta by brute force: 20,000 values of tau, each by the textbook's formulas, no nodes, no Newton.
-    fn mass_below(x: f64, at: usize, estimates: &[f64], errors: &[f64]) -> f64 {
-        let (mut mass, mut all, mut highest) = (0.0, 0.0, f64::NEG_INFINITY);
-        for i in 0..20_000 {
-            // Two grids in one: fine up to 2, wide up to 2,000.
-            let (tau, step) = if i < 10_000 { ((f64::from(i) + 0.5) * 2e-4, 2e-4) } else { (2.0 + (f64::from(i - 10_000) + 0.5) * 0.2, 0.2) };
+    /// The posterior of tau by brute force, by the textbook's formulas: for each `(tau, step)` tau, its weight, mu, the precision of mu.
+    fn posterior(grid: impl Iterator<Item = (f64, f64)>, estimates: &[f64], errors: &[f64]) -> Vec<[f64; 4]> {
+        let at = |(tau, step): (f64, f64)| {
             let w: Vec<f64> = errors.iter().map(|se| 1.0 / (se * se + tau * tau)).collect();
-            let mu = w.iter().zip(estimates).map(|(w, e)| w * e).sum::<f64>() / w.iter().sum::<f64>();
-            let log = w.iter().zip(estimates).map(|(w, e)| 0.5 * w.ln() - 0.5 * w * (e - mu).powi(2)).sum::<f64>() - 0.5 * w.iter().sum::<f64>().ln();
-            if log > highest {
-                let factor = (highest - log).exp();
-                (mass, all, highest) = (mass * factor, all * factor, log);
-            }
-            let precision = 1.0 / errors[at].powi(2) + 1.0 / (tau * tau);
-            let mean = (estimates[at] / errors[at].powi(2) + mu / (tau * tau)) / precision;
-            let variance = 1.0 / precision + (1.0 / (tau * tau) / precision).powi(2) / w.iter().sum::<f64>();
-            let weight = step * (log - highest).exp();
+            let total = w.iter().sum::<f64>();
+            let mu = w.iter().zip(estimates).map(|(w, e)| w * e).sum::<f64>() / total;
+            let log = w.iter().zip(estimates).map(|(w, e)| 0.5 * w.ln() - 0.5 * w * (e - mu).powi(2)).sum::<f64>() - 0.5 * total.ln();
+            [tau, log + step.ln(), mu, total]
+        };
+        let mut found: Vec<[f64; 4]> = grid.map(at).collect();
+        let highest = found.iter().map(|point| point[1]).fold(f64::NEG_INFINITY, f64::max);
+        found.iter_mut().for_each(|point| point[1] = (point[1] - highest).exp());
+        found
+    }
+
+    /// Two grids in one, 20,000 values: fine up to 2, wide up to 2,000.
+    fn fine_and_wide() -> impl Iterator<Item = (f64, f64)> {
+        (0..20_000).map(|i| if i < 10_000 { ((f64::from(i) + 0.5) * 2e-4, 2e-4) } else { (2.0 + (f64::from(i - 10_000) + 0.5) * 0.2, 0.2) })
+    }
+
+    /// The distribution function of one theta by brute force: no nodes, no Newton.
+    fn mass_below(x: f64, estimate: f64, error: f64, posterior: &[[f64; 4]]) -> f64 {
+        let (mut mass, mut all) = (0.0, 0.0);
+        for [tau, weight, mu, total] in posterior {
+            let precision = 1.0 / error.powi(2) + 1.0 / (tau * tau);
+            let mean = (estimate / error.powi(2) + mu / (tau * tau)) / precision;
+            let variance = 1.0 / precision + (1.0 / (tau * tau) / precision).powi(2) / total;
             all += weight;
             mass += weight * normal_sf((mean - x) / variance.sqrt());
         }
@@ -231,10 +263,29 @@ mod tests {
         let far_apart = (vec![28.0, 8.0, -30.0, 70.0, -10.0, 1.0, 18.0, 12.0], vec![1.5, 1.0, 0.2, 1.1, 9.0, 1.1, 1.0, 0.05]);
         let alike = (vec![1.0, 1.1, 0.9, 1.05, 1.0, 0.95, 1.0, 1.0], vec![1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 0.1, 1.0]);
         for (estimates, errors) in [schools, two_scales, far_apart, alike] {
+            let posterior = posterior(fine_and_wide(), &estimates, &errors);
             for (at, shrunk) in shrink(&estimates, &errors, 0.9).unwrap().iter().enumerate() {
                 for (limit, mass) in [(shrunk.interval.low(), 0.05), (shrunk.interval.high(), 0.95)] {
-                    let found = mass_below(limit.unwrap(), at, &estimates, &errors);
+                    let found = mass_below(limit.unwrap(), estimates[at], errors[at], &posterior);
                     assert!((found - mass).abs() < 0.001, "{at}: {found} below {limit:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_many_segments_the_limits_leave_the_stated_mass_outside_too() {
+        for (segments, tau) in [(1000, 1.0_f64), (2000, 0.93), (2000, 1.0), (2000, 1.07), (20_000, 1.0)] {
+            let draw = |i: i32| normal_quantile((f64::from(i) + 0.5) / f64::from(segments)) * (1.0 + tau * tau).sqrt();
+            let (estimates, errors): (Vec<f64>, Vec<f64>) = (0..segments).map(|i| (draw(i), 1.0)).unzip();
+            let grid = posterior_of_tau(&estimates, &errors);
+            assert!((COARSE..=FINE_STEPS + 1).contains(&grid.len()), "{segments}: {}", grid.len());
+            let posterior = posterior((0..200).map(|i| (tau + 0.002 * (f64::from(i) - 100.0), 1.0)), &estimates, &errors);
+            let shrunk = shrink(&estimates, &errors, 0.95).unwrap();
+            for at in [0, segments as usize / 10, segments as usize / 2] {
+                for (limit, mass) in [(shrunk[at].interval.low(), 0.025), (shrunk[at].interval.high(), 0.975)] {
+                    let found = mass_below(limit.unwrap(), estimates[at], errors[at], &posterior);
+                    assert!((found - mass).abs() < 1e-5, "{segments} {tau} {at}: {found} below {limit:?}");
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::study::{Arm, Counted, OfferLines, RatioQuestion, RatioTerm};
 
 /// How the numbers come about, in words.
 const HOW: &str = "in each arm the ratio of the weighted totals, not the mean of customers' ratios, with Fieller's interval; the difference by the delta method; \
-                      the relative change by Fieller on the linearised ratios";
+                      the relative change by Fieller on the linearised ratios; neither where a denominator cannot be told from zero";
 
 /// A ratio of two quantities in both arms, and how they differ.
 ///
@@ -22,7 +22,9 @@ const HOW: &str = "in each arm the ratio of the weighted totals, not the mean of
 /// - `R_T` and `R_C` each have Fieller's interval (1954);
 /// - `R_T - R_C` is tested and given an interval by the delta method: the variance is that of the weighted sum of `(n_i - R_a d_i) / D_a`, degrees of freedom
 ///   are Satterthwaite's for it;
-/// - `(R_T - R_C) / R_C` has Fieller's interval on the same linearised ratios.
+/// - `(R_T - R_C) / R_C` has Fieller's interval on the same linearised ratios;
+/// - where the interval of `R_T` or `R_C` has no limits because `D_a` cannot be told from zero at the study's confidence (few customers have any), the
+///   difference and the relative change are missing ([`Reason::DenominatorNearZero`]): the delta method fails there.
 ///
 /// For estimators that adjust both arms (`regression`, `cuped`) the target's means are adjusted too. For `difference_in_differences` the target's are as the
 /// ledger has them, and the control's side is the counterfactual: numerator and denominator each the target's mean less the effect on it.

@@ -8,7 +8,7 @@ use super::{AbsentMeasure, Job, Plan, design};
 use crate::cells::{Atom, CellSource, CellTable, MarkdownRule, OfferRule, Role, Span};
 use crate::effects::{Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Fault, Input, Problem, Result};
-use crate::estimate::{ArmForm, Contrast, Directions, Estimator, Fit, Interval, Outcome, Simultaneous, Unadjusted};
+use crate::estimate::{ArmForm, Contrast, Directions, Fit, Interval, Outcome, Simultaneous};
 use crate::known::{Known, Reason};
 use crate::study::{Arm, DaySpan, Period, Study, Windows};
 
@@ -66,7 +66,7 @@ pub(super) fn cells(study: &Study, plan: &Plan, source: &(impl CellSource + ?Siz
 pub(super) struct Curves<'a> {
     job: &'a Job<'a>,
     weeks: &'a Weeks,
-    /// The weights of the baseline weeks, where the difference in means has an answer.
+    /// The weights of the baseline weeks, where the comparison before any covariate has an answer.
     unadjusted: Option<Fit>,
     parts: Vec<Part>,
     /// Shared by all bands.
@@ -100,7 +100,7 @@ type Before = Vec<Vec<WeekEstimate>>;
 impl<'a> Curves<'a> {
     pub(super) fn new(job: &'a Job<'a>, weeks: &'a Weeks) -> Self {
         let study = job.study;
-        let unadjusted = Unadjusted.fit(&study.design(&[])).ok();
+        let unadjusted = study.plain_fit().ok();
         let directions = Directions::new(weeks.after.len(), study.options.seed);
         Self { job, weeks, unadjusted, parts: parts(study, &job.plan.windows), directions }
     }

@@ -36,7 +36,7 @@ pub use result::{
     GoalResult, Measurement, Naive, NaiveReading, Named, RelativeUplift, SumMean, WindowSpans,
 };
 pub use segments::{BetweenSegments, Interaction, Segment, SegmentEffect, Segmentation};
-pub use variants::{Variant, VariantDifference, VariantEffect, Variants};
+pub use variants::{Variant, VariantBalance, VariantDifference, VariantEffect, Variants};
 pub use weekly::{Curve, WeekEffect, WeekEstimate, WeekWeights, Weekly};
 
 use rayon::prelude::*;

@@ -2,7 +2,8 @@
 //!
 //! With shares `p_s` (of the target, or of all assigned, as the estimator averages) the segments' effects give the post-stratified effect `sum p_s theta_s`; what the
 //! headline has more is the row `between_segments`. Cochran's Q and its joint form over all parts say whether the segments differ by more than chance. From
-//! [`LEAST`](crate::estimate::shrinkage::LEAST) segments on each effect also stands drawn towards the others.
+//! [`LEAST`](crate::estimate::shrinkage::LEAST) segments on each effect also stands drawn towards the others. Tests and drawing take the segments to be
+//! independent: where a cluster has customers of several segments they are missing ([`Reason::ClustersCrossSegments`]).
 
 use std::ops::Range;
 
@@ -33,7 +34,8 @@ pub struct Segmentation {
     pub effects: Vec<SegmentEffect>,
     /// The headline minus the segments' effects, averaged by their shares; by measure and effect.
     pub between_segments: Vec<BetweenSegments>,
-    /// Tests that all segments have the same effect, by measure; `all_parts` tests the parts that sum to the total jointly.
+    /// Tests that all segments have the same effect, by measure; `all_parts` tests the parts that sum to the total jointly. Missing where a cluster has
+    /// customers of several segments.
     pub interaction: Named<Named<Interaction>>,
 }
 
@@ -76,7 +78,7 @@ pub struct SegmentEffect {
     pub ci_high: Known<f64>,
     /// Times the segment's target customers (those with a match, or a weight).
     pub total: Known<f64>,
-    /// Drawn towards the other segments ([`shrink`]).
+    /// Drawn towards the other segments ([`shrink`]); missing where a cluster has customers of several segments.
     pub shrunk: Known<f64>,
     /// The lower limit of that.
     pub shrunk_low: Known<f64>,
@@ -98,7 +100,7 @@ pub struct BetweenSegments {
     pub effect: String,
     /// Headline minus `sum p_s theta_s`.
     pub per_customer: Known<f64>,
-    /// Its standard error, from the difference of the customers' scores.
+    /// Its standard error, from the difference of the customers' scores, summed by cluster or pair.
     pub std_error: Known<f64>,
 }
 
@@ -117,10 +119,9 @@ pub struct Interaction {
 
 serialize_known!(Interaction { known q, known df, known p_value });
 
-impl From<Option<Heterogeneity>> for Interaction {
-    fn from(found: Option<Heterogeneity>) -> Self {
-        let of = |value: fn(&Heterogeneity) -> f64| Known::from_option(found.as_ref().map(value), Reason::FewSegments);
-        Self { q: of(|h| h.q), df: of(|h| h.df), p_value: of(|h| h.p_value) }
+impl From<Known<Heterogeneity>> for Interaction {
+    fn from(found: Known<Heterogeneity>) -> Self {
+        Self { q: found.map(|h| h.q), df: found.map(|h| h.df), p_value: found.map(|h| h.p_value) }
     }
 }
 
@@ -168,6 +169,8 @@ struct Split<'j> {
     /// The customers' rows, segment by segment.
     order: Vec<u32>,
     parts: Vec<Part>,
+    /// Whether a cluster has customers of several segments.
+    crossed: bool,
 }
 
 impl<'j> Split<'j> {
@@ -202,7 +205,16 @@ impl<'j> Split<'j> {
             Part { facts, fit: fit.ok().map(Fit::of_differences), place, counted }
         };
         let parts = places.into_par_iter().map(part).collect();
-        Self { job, order, parts }
+        let crossed = job.study.assignment.cluster.as_ref().is_some_and(|clusters| crosses(clusters, codes));
+        Self { job, order, parts, crossed }
+    }
+
+    /// What holds of independent segments only.
+    fn independent<T>(&self, found: Option<T>) -> Known<T> {
+        match found {
+            Some(_) if self.crossed => Known::Missing(Reason::ClustersCrossSegments),
+            found => Known::from_option(found, Reason::FewSegments),
+        }
     }
 
     fn measure(&self, column: &str, measured: &[Measured]) -> Result<Segmentation> {
@@ -226,11 +238,11 @@ impl<'j> Split<'j> {
         for (at, name) in measured.of.names.iter().enumerate() {
             let rows = self.effect(measured, at, &found);
             let known = |value: fn(&SegmentEffect) -> Known<f64>| rows.iter().filter_map(|row| value(row).value()).collect::<Vec<f64>>();
-            of.interaction.push((name.clone(), cochran(&known(|r| r.per_customer), &known(|r| r.std_error)).into()));
+            of.interaction.push((name.clone(), self.independent(cochran(&known(|r| r.per_customer), &known(|r| r.std_error))).into()));
             of.effects.extend(rows);
             of.between.push(self.between(measured, at, &found));
         }
-        of.interaction.push(("all_parts".to_owned(), Self::jointly(measured, &found)));
+        of.interaction.push(("all_parts".to_owned(), self.jointly(measured, &found)));
         Ok(of)
     }
 
@@ -260,11 +272,17 @@ impl<'j> Split<'j> {
             .collect();
         let live: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].std_error.value().is_some_and(|se| se > 0.0)).collect();
         let known = |value: fn(&SegmentEffect) -> Known<f64>| live.iter().filter_map(|&i| value(&rows[i]).value()).collect::<Vec<f64>>();
-        if let Some(shrunk) = shrink(&known(|r| r.per_customer), &known(|r| r.std_error), self.job.level.confidence) {
-            for (&i, shrunk) in live.iter().zip(shrunk) {
-                rows[i].shrunk = Known::Value(shrunk.value);
-                rows[i].shrunk_low = Known::from_option(shrunk.interval.low(), Reason::Undefined);
-                rows[i].shrunk_high = Known::from_option(shrunk.interval.high(), Reason::Undefined);
+        match self.independent(shrink(&known(|r| r.per_customer), &known(|r| r.std_error), self.job.level.confidence)) {
+            Known::Value(shrunk) => {
+                for (&i, shrunk) in live.iter().zip(shrunk) {
+                    rows[i].shrunk = Known::Value(shrunk.value);
+                    rows[i].shrunk_low = Known::from_option(shrunk.interval.low(), Reason::Undefined);
+                    rows[i].shrunk_high = Known::from_option(shrunk.interval.high(), Reason::Undefined);
+                }
+            }
+            Known::Missing(reason) => {
+                let none = Known::Missing(reason);
+                live.iter().for_each(|&i| (rows[i].shrunk, rows[i].shrunk_low, rows[i].shrunk_high) = (none, none, none));
             }
         }
         rows
@@ -285,7 +303,8 @@ impl<'j> Split<'j> {
                 scores[row as usize] -= part.facts.share * own;
             }
         }
-        let variance: f64 = match &self.job.study.assignment.cluster {
+        let assignment = &self.job.study.assignment;
+        let variance: f64 = match assignment.cluster.as_ref().or(assignment.pair.as_ref()) {
             None => scores.iter().map(|s| s * s).sum(),
             Some(clusters) => {
                 let mut sums = vec![0.0; clusters.names.len()];
@@ -297,13 +316,13 @@ impl<'j> Split<'j> {
     }
 
     /// The joint test over the parts that sum to the total.
-    fn jointly(measured: &Measured, found: &[Option<OfPart>]) -> Interaction {
+    fn jointly(&self, measured: &Measured, found: &[Option<OfPart>]) -> Interaction {
         let (estimates, covariances): (Vec<_>, Vec<_>) = found
             .iter()
             .flatten()
             .map(|found| (measured.of.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance(&measured.of.parts)))
             .unzip();
-        joint(&estimates, &covariances).into()
+        self.independent(joint(&estimates, &covariances)).into()
     }
 }
 
@@ -349,6 +368,12 @@ pub(super) fn fit(job: &Job<'_>, rows: &[u32], columns: &[Vec<f64>]) -> std::res
         let error = named(undefined, &job.covariate_names, study);
         error.problems().first().map_or_else(|| error.to_string(), |problem| problem.text.clone())
     })
+}
+
+/// Whether a group of the first codes is in several of the second.
+fn crosses(groups: &Codes, segments: &Codes) -> bool {
+    let mut first: Vec<Option<u32>> = vec![None; groups.names.len()];
+    groups.codes.iter().zip(&segments.codes).any(|(group, segment)| first[*group as usize].get_or_insert(*segment) != segment)
 }
 
 /// Zero but for a one.

@@ -6,16 +6,25 @@ use serde::Serialize;
 use super::Job;
 use super::design::{covariates, named};
 use super::outcomes::Outcomes;
+use crate::cells::Role;
+use crate::effects::measure_by_customer;
 use crate::error::Result;
-use crate::estimate::{ArmForm, Contrast, Design, Joint, SeveralArms, Simultaneous, Undefined};
+use crate::estimate::{ArmForm, Contrast, Design, Joint, Outcome, SeveralArms, Simultaneous, Unadjusted, Undefined};
 use crate::known::{Known, Reason, serialize_known};
-use crate::study::{Arm, Codes, Multiplicity};
+use crate::study::{Arm, Codes, Multiplicity, Period};
+use crate::validity::Status;
+
+/// With fewer customers in a group skewed sales fail Wald's test by chance too often to refuse.
+const LARGE: usize = 200;
 
 /// The effects of several variants of the offer, each with target customers of its own, against the one control.
 ///
 /// Each variant is measured with the control as a study of its own; the covariance between variants is that of the shared controls' scores, so that the
-/// control's spread counts once ([`SeveralArms`]). Under an estimator that averages over the target the headline is the variants' average, weighted by their
-/// customers.
+/// control's spread counts once ([`SeveralArms`]). The headline is the variants' average, weighted by their customers, under `unadjusted`,
+/// `difference_in_differences` and `regression_att`; other estimators weigh the controls for each variant in a way of its own.
+///
+/// A difference between variants is one between their *customers' average effects*. It is one between the offers where the variants were drawn among like
+/// customers; `alike` says whether they were.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Variants {
@@ -23,6 +32,8 @@ pub struct Variants {
     pub column: String,
     /// The variants.
     pub variants: Vec<Variant>,
+    /// Whether the variants and the control bought alike before the promotion: without that, neither effects nor differences are the offers'.
+    pub alike: VariantBalance,
     /// Why the estimator has no answer for one of them, in words; the lists are empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undefined: Option<String>,
@@ -39,7 +50,23 @@ pub struct Variant {
     pub variant: String,
     /// Its target customers.
     pub customers: usize,
+    /// Those whom its effects are of: all, but for those without a match or a weight.
+    pub counted: usize,
 }
+
+/// Whether the variants and the control bought alike before: the joint Wald test that baseline net sales of all three roles are the same in the control and
+/// in every variant, within the strata and by the clusters of the study.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VariantBalance {
+    /// Wald's statistic.
+    pub statistic: Known<f64>,
+    /// Its p-value.
+    pub p_value: Known<f64>,
+    /// `fail` below .001 where the arms were drawn and every variant has 200 customers or more; `warn` below .05; `not_run` without a baseline.
+    pub status: Status,
+}
+
+serialize_known!(VariantBalance { known statistic, known p_value, plain status });
 
 /// An effect of a variant, against the control.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +89,7 @@ pub struct VariantEffect {
     pub ci_low: Known<f64>,
     /// The upper limit, by itself.
     pub ci_high: Known<f64>,
-    /// Times the variant's customers.
+    /// Times the variant's customers who are counted.
     pub total: Known<f64>,
     /// The p-value among all variants.
     pub p_value_joint: Known<f64>,
@@ -123,9 +150,11 @@ impl Job<'_> {
             .map(|&code| Variant {
                 variant: codes.names.get(code as usize).cloned().unwrap_or_default(),
                 customers: codes.codes.iter().zip(&self.study.assignment.arm).filter(|(own, arm)| **own == code && **arm == Arm::Target).count(),
+                counted: 0,
             })
             .collect();
-        let mut of = Variants { column: column.clone(), variants, undefined: None, effects: Vec::new(), differences: Vec::new() };
+        let alike = self.variants_alike(&variant, &variants);
+        let mut of = Variants { column: column.clone(), variants, alike, undefined: None, effects: Vec::new(), differences: Vec::new() };
         let (_, columns) = covariates(self.study, self.plan, self.table)?;
         let columns: Vec<&[f64]> = if self.estimator.adjusts() { columns.iter().map(Vec::as_slice).collect() } else { Vec::new() };
         let design: Design<'_> = self.study.own_design(&columns);
@@ -136,6 +165,9 @@ impl Job<'_> {
                 return Ok(Some(of));
             }
         };
+        for (arm, variant) in of.variants.iter_mut().enumerate() {
+            variant.counted = arms.fit_of(arm).map_or(0, |fit| fit.customers(Arm::Target));
+        }
         let found: Vec<OfMeasure> =
             self.plan.measures.par_iter().map(|measure| self.of_variants(&arms, &of.variants, &Outcomes::new(self, measure))).collect::<Result<_>>()?;
         for found in found {
@@ -145,6 +177,33 @@ impl Job<'_> {
         Ok(Some(of))
     }
 
+    /// Whether control and variants bought alike before.
+    fn variants_alike(&self, variant: &[u32], variants: &[Variant]) -> VariantBalance {
+        let not_run = |reason| VariantBalance { statistic: Known::Missing(reason), p_value: Known::Missing(reason), status: Status::NotRun };
+        let Some(net_sales) = self.plan.measures.iter().find(|m| m.name == "net_sales") else { return not_run(Reason::NotInCells) };
+        if self.plan.windows.days(Period::Baseline) == 0 {
+            return not_run(Reason::NoBaseline);
+        }
+        let columns = Role::ALL.map(|role| measure_by_customer(self.table, net_sales, |atom| atom.class.role == role && atom.period == Period::Baseline));
+        let outcomes: Vec<Outcome<'_>> = columns.iter().map(|column| Outcome::new(column)).collect();
+        let Ok(arms) = SeveralArms::fit(&Unadjusted, &self.study.design(&[]), variant) else { return not_run(Reason::Undefined) };
+        let Ok(contrast) = arms.contrast(&outcomes) else { return not_run(Reason::Undefined) };
+        let role = |at: usize| (0..columns.len()).map(|i| f64::from(u8::from(i == at))).collect::<Vec<f64>>();
+        let places = (0..variants.len()).flat_map(|arm| (0..columns.len()).map(move |at| (arm, at)));
+        let forms: Vec<ArmForm> = places.map(|(arm, at)| contrast.effect(&arms.coefficients(&contrast, arm, &role(at)))).collect();
+        let wald = match contrast.wald(&forms) {
+            Known::Value(wald) => wald,
+            Known::Missing(reason) => return not_run(reason),
+        };
+        let large = self.study.assignment.count(Arm::Control) >= LARGE && variants.iter().all(|v| v.customers >= LARGE);
+        let status = match wald.p_value {
+            p if p < 0.001 && self.study.promotion.randomised && large => Status::Fail,
+            p if p < 0.05 => Status::Warn,
+            _ => Status::Pass,
+        };
+        VariantBalance { statistic: Known::Value(wald.statistic), p_value: Known::Value(wald.p_value), status }
+    }
+
     /// One measure's effects of all variants.
     fn of_variants(&self, arms: &SeveralArms, variants: &[Variant], outcomes: &Outcomes) -> Result<OfMeasure> {
         let contrast = arms.contrast(&outcomes.outcomes())?;
@@ -152,9 +211,8 @@ impl Job<'_> {
         for (at, effect) in outcomes.names.iter().enumerate() {
             let unit: Vec<f64> = (0..outcomes.names.len()).map(|i| f64::from(u8::from(i == at))).collect();
             let forms: Vec<ArmForm> = (0..variants.len()).map(|arm| contrast.effect(&arms.coefficients(&contrast, arm, &unit))).collect();
-            for (arm, (joint, variant)) in self.together(&contrast, &forms).iter().zip(variants).enumerate() {
-                let customers = arms.fit_of(arm).map_or(0, |fit| fit.customers(Arm::Target));
-                of.effects.push(effect_row(joint, &outcomes.measure, effect, variant, customers, self.study.options.multiplicity));
+            for (joint, variant) in self.together(&contrast, &forms).iter().zip(variants) {
+                of.effects.push(effect_row(joint, &outcomes.measure, effect, variant, self.study.options.multiplicity));
             }
             let pairs: Vec<(usize, usize)> = (0..variants.len()).flat_map(|second| (0..second).map(move |first| (first, second))).collect();
             let forms: Vec<ArmForm> = pairs.iter().map(|&(first, second)| forms[second].clone().plus(-1.0, &forms[first])).collect();
@@ -195,7 +253,8 @@ fn of_targets(codes: &Codes, arm: &[Arm]) -> (Vec<u32>, Vec<u32>) {
     present.dedup();
     let mut places = vec![0_u32; codes.names.len()];
     present.iter().zip(0..).for_each(|(&code, place)| places[code as usize] = place);
-    (present, codes.codes.iter().map(|&code| places[code as usize]).collect())
+    // A control's code is not read: it may have no name.
+    (present, codes.codes.iter().map(|&code| places.get(code as usize).copied().unwrap_or(0)).collect())
 }
 
 /// What one measure shows by variant.
@@ -213,7 +272,7 @@ fn joint_numbers(joint: &Joint, multiplicity: Multiplicity) -> [Known<f64>; 3] {
     [joint.p_value, low, high]
 }
 
-fn effect_row(joint: &Joint, measure: &str, effect: &str, variant: &Variant, customers: usize, multiplicity: Multiplicity) -> VariantEffect {
+fn effect_row(joint: &Joint, measure: &str, effect: &str, variant: &Variant, multiplicity: Multiplicity) -> VariantEffect {
     let (ci_low, ci_high) = crate::profit::limits(&joint.alone);
     let [p_value_joint, joint_low, joint_high] = joint_numbers(joint, multiplicity);
     VariantEffect {
@@ -226,7 +285,7 @@ fn effect_row(joint: &Joint, measure: &str, effect: &str, variant: &Variant, cus
         p_value: joint.alone.p_value,
         ci_low,
         ci_high,
-        total: Known::Value(joint.alone.value * customers as f64),
+        total: Known::Value(joint.alone.value * variant.counted as f64),
         p_value_joint,
         joint_low,
         joint_high,

@@ -5,9 +5,9 @@
 //! week's days' share of the baseline from it: `y_ik - (days of k / baseline days) b_i`. The weights are those of [`Study::measure`], so that the weeks of a period
 //! add up to the period's effect, and their joint covariance to its variance.
 //!
-//! Those weights make the baselines of the arms equal, so that a baseline week would be near zero by construction. Baseline weeks are shown by the plain difference
-//! in means (within strata, by clusters, where the study has them) and labelled [`WeekWeights::Unadjusted`]: they show how the arms differed before, and are no
-//! effects.
+//! Weights that come of the baseline make the arms' baselines equal, so that a baseline week would be near zero by construction. Baseline weeks are shown by the
+//! comparison as it was made before any covariate, the plain difference in means (within the pairs, under the weights given, within strata, by clusters, where
+//! the study has them), and labelled [`WeekWeights::Unadjusted`]: they show how the arms differed before, and are no effects.
 //!
 //! Bands are single-step max-t ([`MaxT`](crate::estimate::MaxT), seeded by the study): of all weeks of a curve from the announcement or the start on together, and
 //! of all its sums to date together. Montiel Olea and Plagborg-Moller (2019) discuss such sup-t bands for curves.
@@ -97,7 +97,7 @@ serialize_known!(WeekEffect { plain period, plain week, plain days, plain weight
 pub enum WeekWeights {
     /// Those of the study's estimator.
     Study,
-    /// Those of the difference in means: no effect, but how the arms differed before.
+    /// Those of the comparison before any covariate (pairs, given weights, strata): no effect, but how the arms differed before.
     Unadjusted,
 }
 

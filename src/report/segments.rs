@@ -68,6 +68,11 @@ fn notes(split: &Segmentation, rows: usize, shrunk: bool) -> Vec<String> {
         match tested.p_value {
             Known::Value(p) if p < 0.05 => notes.push(format!("The segments differ by more than chance (p {}).", p_value(tested.p_value))),
             Known::Value(_) => notes.push(format!("The segments do not differ by more than chance would make them (p {}).", p_value(tested.p_value))),
+            Known::Missing(Reason::ClustersCrossSegments) => notes.push(
+                "Clusters have customers of several segments, so that the segments are not independent: no test says whether they differ, and none is drawn \
+                 towards the others."
+                    .to_owned(),
+            ),
             Known::Missing(_) => {}
         }
     }

@@ -7,6 +7,7 @@ use super::table::{RowKind, Set, Table};
 use super::words::{Voice, customer, measure};
 use crate::known::Known;
 use crate::measure::{Measurement, Variants};
+use crate::validity::Status;
 
 /// The measure and effect that are shown; all others stand in the JSON.
 const SHOWN: (&str, &str) = ("net_sales", "total");
@@ -44,7 +45,7 @@ fn against_control(measurement: &Measurement, variants: &Variants) -> Table {
     for (row, variant) in rows.iter().zip(&variants.variants) {
         let cells = vec![
             row.variant.clone(),
-            count(variant.customers as u64),
+            count(variant.counted as u64),
             format.known(row.per_customer),
             format.interval(&limits(row.ci_low, row.ci_high)),
             p_value(row.p_value),
@@ -53,12 +54,30 @@ fn against_control(measurement: &Measurement, variants: &Variants) -> Table {
         ];
         table.push(RowKind::Part, cells);
     }
+    table.notes.extend(alike(variants));
     match &variants.undefined {
         Some(text) => table.notes.push(format!("No answer for the variants: {text}.")),
         None => table.notes.push("Each variant against the one control; all variants: intervals and p-values that hold for all of them at once.".to_owned()),
     }
     table.notes.extend(absences(rows.iter().map(|row| (row.variant.clone(), row.per_customer.reason()))));
     table
+}
+
+/// What the test of the days before says of the variants, where it says something; and who is not counted.
+fn alike(variants: &Variants) -> Vec<String> {
+    let p = p_value(variants.alike.p_value);
+    let balance = match variants.alike.status {
+        Status::Fail => Some(format!(
+            "The variants and the control did not buy alike before the promotion (p {p}): these rows are NOT effects of the offers, nor their differences."
+        )),
+        Status::Warn => Some(format!("The variants and the control may not have bought alike before the promotion (p {p}): read these rows with care.")),
+        Status::NotRun => Some("Whether the variants and the control bought alike before the promotion could not be tested.".to_owned()),
+        Status::Pass => None,
+    };
+    let left: usize = variants.variants.iter().map(|v| v.customers - v.counted.min(v.customers)).sum();
+    let uncounted =
+        (left > 0 && variants.undefined.is_none()).then(|| format!("{} target customers without a match or a weight are in no variant.", count(left as u64)));
+    balance.into_iter().chain(uncounted).collect()
 }
 
 fn against_each_other(measurement: &Measurement, variants: &Variants) -> Table {
@@ -81,5 +100,9 @@ fn against_each_other(measurement: &Measurement, variants: &Variants) -> Table {
         ];
         table.push(RowKind::Part, cells);
     }
+    table.notes.push(
+        "Each variant's effect is the average over its own customers: a difference is one between the offers only where the variants were drawn among like customers."
+            .to_owned(),
+    );
     table
 }

@@ -161,6 +161,14 @@ impl Assignment {
                 problems.push(problem.remedy("Give a name for each code, counted from 0"));
             }
         }
+        if let Some((name, codes)) = &self.variant {
+            // That of a control is not read.
+            let nameless = |(code, arm): (&u32, &Arm)| *arm == Arm::Target && codes.names.len() <= *code as usize;
+            if let Some(row) = codes.codes.iter().zip(&self.arm).position(nameless) {
+                let problem = problem(Fault::OutOfRange, "a code has no name").column(name).first(row).value(codes.codes[row]);
+                problems.push(problem.remedy("Give a name for each code, counted from 0"));
+            }
+        }
         if self.arm.len() == n {
             self.duplicates().into_iter().for_each(|p| problems.push(p));
             self.incomplete_pairs().into_iter().chain(self.bad_weights()).for_each(|p| problems.push(p));

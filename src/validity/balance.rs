@@ -65,12 +65,14 @@ impl BaselineBalance {
     }
 }
 
-/// The joint test of the columns: by drawing anew where an arm is small.
+/// The joint test of the columns: by drawing anew where an arm is small, and then none where nothing varies among those who may change places.
 fn test(evidence: &Evidence<'_>, columns: &[Vec<f64>]) -> Option<Test> {
     let study = evidence.study;
     let draw = Draw::of(&study.assignment);
-    let anew = draw.anew().and_then(|redraw| permuted(redraw, &study.assignment.arm, columns, study.options.seed));
-    anew.or_else(|| within_design(evidence, columns).map(|wald| Test::by_f(&wald, &draw)))
+    match draw.anew() {
+        Some(redraw) => permuted(redraw, &study.assignment.arm, columns, study.options.seed),
+        None => within_design(evidence, columns).map(|wald| Test::by_f(&wald, &draw)),
+    }
 }
 
 /// The joint Wald test of the plain differences within strata or pairs, or under the weights given, with the clusters' covariance.

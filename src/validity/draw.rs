@@ -13,15 +13,16 @@
 //!
 //! Within split clusters the exchange holds however customers were drawn one by one, by cluster, by stratum or out of all: given how many of each cluster are
 //! in the target, every split of it is as likely as any other. Where only some straddle, whole clusters seem to have been drawn and some customers to have
-//! changed sides; those who did are no sample of their cluster, and no exchange is justified. The line is drawn where half of the arms' variation lies within
-//! clusters (a quantity of the assignment alone): it is all of it where each cluster is split as the whole is, and none where clusters are whole.
+//! changed sides; those who did are no sample of their cluster, and no exchange is justified. The line is drawn at half of the variation of the arms that a
+//! draw of customers is expected to leave within the clusters of two or more; whole clusters leave none there. It depends on how many of each cluster are in
+//! either arm only, which the exchange keeps, so that a test that has passed it is exact.
 
 use crate::study::{Arm, Assignment};
 
 /// Below so many drawn units in the smaller arm, F distributions are too short-tailed for skewed sales. Units are customers; clusters where whole clusters
 /// were drawn, since then it is their number that makes sums normal and spreads known.
 pub(super) const SMALL: usize = 200;
-/// The least share of the arms' variation within clusters that are taken for split by a draw of customers.
+/// Clusters are taken for split by a draw of customers from this share on of the variation that such a draw is expected to leave within them.
 const WITHIN: f64 = 0.5;
 
 /// How the p-value of a test of the draw is to be found.
@@ -80,7 +81,9 @@ impl Draw {
         }
         let strata = strata(assignment);
         let block = both(clusters, &strata);
-        if variation(&assignment.arm, &block) < WITHIN * variation(&assignment.arm, &strata) {
+        let (found, expected) = within(&assignment.arm, &block, &strata);
+        // None is expected where strata leave no two customers of a cluster together: nobody could change places.
+        if expected <= 0.0 || found < WITHIN * expected {
             return Self::Unclear;
         }
         Self::Anew(Redraw { unit: own(assignment), level: block.clone(), block, manner: Manner::CustomersWithinClusters })
@@ -176,11 +179,39 @@ fn both(a: &[u32], b: &[u32]) -> Vec<u32> {
         .collect()
 }
 
-/// The variation of the arm within groups, `sum_g T_g C_g / n_g`.
-fn variation(arm: &[Arm], groups: &[u32]) -> f64 {
-    let mut counts = vec![[0.0; 2]; count(groups)];
-    groups.iter().zip(arm).for_each(|(group, arm)| counts[*group as usize][usize::from(*arm == Arm::Control)] += 1.0);
-    counts.iter().filter(|[t, c]| t + c > 0.0).map(|[t, c]| t * c / (t + c)).sum()
+/// The variation of the arm within blocks of two or more, `sum_b T_b C_b / n_b`, and what is expected of it if customers are drawn one by one: of the
+/// variation `T C / n` of those blocks' customers in a stratum the share `(n - B) / (n - 1)`, with B blocks. For couples that is a half.
+fn within(arm: &[Arm], block: &[u32], stratum: &[u32]) -> (f64, f64) {
+    #[derive(Clone, Copy, Default)]
+    struct Tally {
+        target: f64,
+        size: f64,
+        blocks: f64,
+        stratum: usize,
+    }
+    impl Tally {
+        fn variation(&self) -> f64 {
+            self.target * (self.size - self.target) / self.size
+        }
+    }
+    let mut blocks = vec![Tally::default(); count(block)];
+    for ((arm, block), stratum) in arm.iter().zip(block).zip(stratum) {
+        let tally = &mut blocks[*block as usize];
+        tally.target += f64::from(u8::from(*arm == Arm::Target));
+        tally.size += 1.0;
+        tally.stratum = *stratum as usize;
+    }
+    blocks.retain(|block| block.size > 1.5);
+    let mut strata = vec![Tally::default(); count(stratum)];
+    for block in &blocks {
+        let tally = &mut strata[block.stratum];
+        tally.target += block.target;
+        tally.size += block.size;
+        tally.blocks += 1.0;
+    }
+    let share = |s: &Tally| (s.size - s.blocks) / (s.size - 1.0);
+    let expected = strata.iter().filter(|s| s.blocks > 0.0).map(|s| share(s) * s.variation()).sum();
+    (blocks.iter().map(Tally::variation).sum(), expected)
 }
 
 fn centred(column: &[f64], groups: &[u32]) -> Vec<f64> {
@@ -211,6 +242,10 @@ fn centred(column: &[f64], groups: &[u32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::seq::SliceRandom;
+
     use super::*;
     use crate::study::Codes;
 
@@ -283,11 +318,97 @@ mod tests {
         assert!(matches!(unclear, Draw::Unclear) && unclear.caveat().contains("cannot be repeated"));
     }
 
+    /// Blocks of these sizes.
+    fn sized(sizes: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        sizes.into_iter().zip(0..).flat_map(|(size, code)| std::iter::repeat_n(code, size as usize)).collect()
+    }
+
+    /// 550 customers, by households: of one to three, couples, half of them singles, singles but for thirty couples, and shops.
+    fn populations() -> [(&'static str, Vec<u32>); 5] {
+        [
+            ("one to three", sized((0..276).map(|h| if h < 275 { 1 + h % 3 } else { 1 }))),
+            ("couples", sized([2; 275])),
+            ("half couples", sized((0..366).map(|h| 1 + h % 2).chain([1]))),
+            ("few couples", sized((0..520).map(|h| if h < 30 { 2 } else { 1 }))),
+            ("shops", sized([55; 10])),
+        ]
+    }
+
+    fn target(arm: &[Arm]) -> usize {
+        arm.iter().filter(|arm| **arm == Arm::Target).count()
+    }
+
+    fn drawn(cluster: &[u32], stratum: Option<&dyn Fn(u32) -> u32>, arm: &[Arm]) -> Draw {
+        let target = |i: u32| arm[i as usize] == Arm::Target;
+        Draw::of(&assignment(arm.len() as u32, target, Some(&|i| cluster[i as usize]), stratum))
+    }
+
     #[test]
-    fn the_variation_within_is_that_of_the_pooled_regression() {
-        // Three groups of 2 + 2, 1 + 3, 4 + 0: 4/4 + 3/4 + 0.
-        let arm: Vec<Arm> = "TTCCTCCCTTTT".chars().map(|c| if c == 'T' { Arm::Target } else { Arm::Control }).collect();
-        let groups: Vec<u32> = (0..12).map(|i| i / 4).collect();
-        assert_eq!(variation(&arm, &groups), 1.75);
+    fn customers_drawn_one_by_one_are_known_by_any_size_of_household() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(17);
+        for (name, cluster) in populations() {
+            assert_eq!(cluster.len(), 550, "{name}");
+            let mut unclear = [0; 2];
+            for _ in 0..200 {
+                let mut arm = vec![Arm::Control; 550];
+                arm[..50].fill(Arm::Target);
+                arm.shuffle(&mut rng);
+                let strata: [Option<&dyn Fn(u32) -> u32>; 2] = [None, Some(&|i| i / 200)];
+                for (unclear, stratum) in unclear.iter_mut().zip(strata) {
+                    *unclear += usize::from(matches!(drawn(&cluster, stratum, &arm), Draw::Unclear));
+                }
+            }
+            eprintln!("FIG {name} {unclear:?}");
+            assert!(unclear.iter().all(|n| *n < 4), "{name}: {unclear:?} of 200 without and with strata");
+        }
+    }
+
+    #[test]
+    fn whole_clusters_with_one_straddling_customer_are_unclear() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(18);
+        for (name, cluster) in populations().into_iter().filter(|(name, _)| *name != "few couples") {
+            for _ in 0..200 {
+                let mut order: Vec<u32> = (0..count(&cluster) as u32).collect();
+                order.shuffle(&mut rng);
+                // So many clusters that 50 customers are reached.
+                let mut arm = vec![Arm::Control; 550];
+                while target(&arm) < 50 {
+                    let next = order.pop().unwrap();
+                    arm.iter_mut().zip(&cluster).filter(|(_, c)| **c == next).for_each(|(arm, _)| *arm = Arm::Target);
+                }
+                let shared = |i: usize| cluster.iter().filter(|c| **c == cluster[i]).count() > 1;
+                let moved = (0..550).filter(|i| shared(*i)).nth(target(&arm) * 3).unwrap();
+                arm[moved] = if arm[moved] == Arm::Target { Arm::Control } else { Arm::Target };
+                assert!(matches!(drawn(&cluster, None, &arm), Draw::Unclear), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn strata_that_part_every_couple_leave_nobody_to_change_places() {
+        let draw = Draw::of(&assignment(100, |i| i % 4 < 2 || i % 4 == i / 25, Some(&|i| i / 2), Some(&|i| i % 2)));
+        assert!(matches!(draw, Draw::Unclear), "{draw:?}");
+    }
+
+    #[test]
+    fn the_variation_within_against_that_of_all_draws() {
+        // Blocks of 2 + 2, 1 + 3, 4 + 0 and a single: 4/4 + 3/4 + 0.
+        let arm: Vec<Arm> = "TTCCTCCCTTTTC".chars().map(|c| if c == 'T' { Arm::Target } else { Arm::Control }).collect();
+        let groups: Vec<u32> = (0..13).map(|i| i / 4).collect();
+        let (found, expected) = within(&arm, &groups, &[0; 13]);
+        assert_eq!(found, 1.75);
+        approx::assert_relative_eq!(expected, 9.0 / 11.0 * 7.0 * 5.0 / 12.0, max_relative = 1e-12);
+        // A couple and three; two couples and a single control: the mean over all draws of two in each stratum.
+        let (block, stratum) = ([0, 0, 1, 1, 1, 2, 2, 3, 3, 4], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+        let draws = (0..1024_u32).filter(|set| (set & 31).count_ones() == 2 && (set & 480).count_ones() == 2 && set >> 9 == 0);
+        let found: Vec<(f64, f64)> = draws
+            .map(|set| (0..10).map(|i| if set >> i & 1 == 1 { Arm::Target } else { Arm::Control }).collect::<Vec<_>>())
+            .map(|arm| within(&arm, &block, &stratum))
+            .collect();
+        let mean = found.iter().map(|f| f.0).sum::<f64>() / found.len() as f64;
+        assert_eq!(found.len(), 60);
+        for (_, expected) in found {
+            approx::assert_relative_eq!(expected, mean, max_relative = 1e-12);
+        }
     }
 }

@@ -171,7 +171,8 @@ fn held_out(evidence: &Evidence<'_>) -> Known<HeldOut> {
     })
 }
 
-/// The joint test of the three roles. Where only rounding varies, nothing is found if the differences are rounding too.
+/// The joint test of the three roles. Where only rounding varies, nothing is found if the differences are rounding too. No test where arms are to be drawn
+/// anew and nothing varies among those who may change places.
 fn test(evidence: &Evidence<'_>, halves: &Halves, contrast: &Contrast) -> Known<Test> {
     let forms: Vec<ArmForm> = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].iter().map(|c| contrast.effect(c)).collect();
     let wald = contrast.wald(&forms);
@@ -180,11 +181,9 @@ fn test(evidence: &Evidence<'_>, halves: &Halves, contrast: &Contrast) -> Known<
     }
     // A chosen target was not drawn: its arms cannot be drawn anew.
     let draw = if evidence.study.promotion.randomised { Draw::of(&evidence.study.assignment) } else { Draw::Large };
-    let anew = draw.anew().and_then(|redraw| {
-        let residuals = halves.residuals(evidence.estimator.differences(), redraw);
-        permuted(redraw, &evidence.study.assignment.arm, &residuals, evidence.study.options.seed)
-    });
-    anew.map_or_else(|| wald.map(|wald| Test::by_f(&wald, &draw)), Known::Value)
+    let Some(redraw) = draw.anew() else { return wald.map(|wald| Test::by_f(&wald, &draw)) };
+    let residuals = halves.residuals(evidence.estimator.differences(), redraw);
+    Known::from_option(permuted(redraw, &evidence.study.assignment.arm, &residuals, evidence.study.options.seed), Reason::ZeroVariance)
 }
 
 /// The study's covariates: its measures in the first half, and the customers' attributes. Cuts are given for the whole baseline, so that where customers are

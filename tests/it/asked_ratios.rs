@@ -338,6 +338,54 @@ fn one_sided_studies_have_one_sided_ratios() {
 }
 
 #[test]
+fn of_a_denominator_that_may_be_zero_there_is_no_difference() {
+    // 100 customers an arm; of the first so many redeem, each a basket of another size.
+    let found = |target: usize, control: usize, level: Level| -> ArmRatios {
+        let arms: Vec<Arm> = (0..200).map(|i| if i < 100 { Arm::Target } else { Arm::Control }).collect();
+        let redeems = |i: usize| i % 100 < if i < 100 { target } else { control };
+        let redemptions: Vec<f64> = (0..200).map(|i| f64::from(u8::from(redeems(i)))).collect();
+        let spend: Vec<f64> = (0..200).map(|i| if redeems(i) { 10.0 + (i % 7) as f64 } else { 0.0 }).collect();
+        let contrast = Unadjusted.fit(&Design::new(&arms)).unwrap().contrast(&[Outcome::new(&spend), Outcome::new(&redemptions)]).unwrap();
+        contrast.arm_ratios(&[1.0, 0.0], &[0.0, 1.0], level)
+    };
+    let both = Level::default();
+    let one = both.with_alternative(Alternative::Greater);
+    let reason = Reason::DenominatorNearZero;
+    // k of 100 redeem: the mean is sqrt(99 k / (100 - k)) standard errors, 1 for one, 1.75 for three, 2.03 for four; t is 1.984, one-sided 1.660.
+    for (target, control, level) in [(40, 3, both), (3, 40, both), (40, 1, both), (1, 40, both), (3, 3, both), (40, 2, one), (1, 40, one)] {
+        let ArmRatios { target: t, control: c, difference, relative } = found(target, control, level);
+        let limits = |ratio: Ratio| matches!(ratio.interval, Interval::Bounded { .. } | Interval::AtLeast { .. });
+        assert_eq!((limits(t), limits(c)), (target == 40, control == 40), "{target} {control}: {t:?} {c:?}");
+        assert!(t.estimate.value().unwrap() >= 10.0 && c.estimate.value().unwrap() >= 10.0);
+        assert_eq!(difference, Known::Missing(reason), "{target} {control}");
+        assert_eq!(relative, Ratio { estimate: Known::Missing(reason), interval: Interval::Missing { reason } });
+    }
+    for (target, control, level) in [(40, 4, both), (4, 40, both), (40, 3, one)] {
+        let found = found(target, control, level);
+        assert!(found.difference.value().unwrap().std_error > 0.0 && found.relative.estimate.value().is_some(), "{target} {control}");
+    }
+    // In a study: of the controls but three buy nothing of the offer.
+    let mut shop = shop();
+    let mut buyers: Vec<i64> = shop.customers().iter().copied().filter(|c| shop.arm(*c) == Some(Arm::Control)).collect();
+    buyers.retain(|c| shop.lines.iter().any(|l| l.customer == *c && role(&l.product) == Role::Focal && (START..=END).contains(&l.day) && l.quantity > 0.0));
+    buyers.truncate(3);
+    let arms: Vec<(i64, Option<Arm>)> = shop.customers().iter().map(|c| (*c, shop.arm(*c))).collect();
+    let keeps = |l: &Line| role(&l.product) != Role::Focal || buyers.contains(&l.customer) || !arms.contains(&(l.customer, Some(Arm::Control)));
+    shop.lines.retain(keeps);
+    let questions = vec![question("price", of("net_sales", &["focal.promotion"]), of("baskets", &["focal.promotion"]))];
+    let measured = asked(&shop, EstimatorName::Unadjusted, questions).measure(&shop.ledger()).unwrap();
+    let price = ratio(&measured, "price");
+    assert!(price.control.estimate.value().is_some() && matches!(price.target.interval, Interval::Bounded { .. }), "{price:?}");
+    let difference = &price.difference;
+    for value in [difference.estimate, difference.std_error, difference.df, difference.p_value, difference.ci_low, difference.ci_high, price.relative.estimate]
+    {
+        assert_eq!(value.reason(), Some(reason));
+    }
+    let text = measured.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("price: the denominator of an arm cannot be told from zero"), "{text}");
+}
+
+#[test]
 fn redemptions_are_counted_where_they_are_seen() {
     let mut shop = shop();
     let count = |name: &str, count: Counted| question(name, RatioTerm::count(count), RatioTerm::count(Counted::Customers));

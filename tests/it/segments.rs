@@ -148,6 +148,57 @@ fn shrunk_intervals_cover() {
 }
 
 #[test]
+fn clusters_of_several_segments_leave_nothing_that_needs_independent_segments() {
+    let mut shop = shop(9, 21);
+    let segments = shop.assignment.segments[0].1.codes.clone();
+    let mut clusters = Codes { names: (0..90).map(|c| format!("store {c}")).collect(), codes: Vec::new() };
+    clusters.codes = segments.iter().zip(0_u32..).map(|(segment, i)| segment * 10 + i / 7 % 10).collect();
+    shop.assignment.cluster = Some(clusters.clone());
+    let (q, row) =
+        (|json: &Value, at: &str| json["segments"][0]["interaction"]["net_sales"][at].clone(), |json: &Value| of(json, "s3", "net_sales", "total").clone());
+    let nested = shop.measure(EstimatorName::Unadjusted);
+    let text = nested.to_string();
+    assert!(text.contains("drawn together") && !text.contains("several segments"), "{text}");
+    let nested = serde_json::to_value(nested).unwrap();
+    assert!(number(&row(&nested), &["shrunk_low"]) < number(&row(&nested), &["shrunk_high"]));
+    assert!(number(&q(&nested, "total"), &["p_value"]) > 0.0 && number(&q(&nested, "all_parts"), &["q"]) > 0.0);
+    // One customer of another segment is enough.
+    let stray = segments.iter().position(|segment| *segment == 4).unwrap();
+    clusters.codes[stray] = 35;
+    shop.assignment.cluster = Some(clusters);
+    let crossed = shop.measure(EstimatorName::Unadjusted);
+    let text = crossed.to_string();
+    assert!(!text.contains("drawn together") && text.contains("Clusters have customers of several segments"), "{text}");
+    let crossed = serde_json::to_value(crossed).unwrap();
+    let found = row(&crossed);
+    for key in ["shrunk", "shrunk_low", "shrunk_high"] {
+        assert!(found[key].is_null() && found[format!("{key}_reason")] == "clusters_cross_segments", "{found}");
+    }
+    for at in ["total", "direct", "all_parts"] {
+        let tested = q(&crossed, at);
+        for key in ["q", "df", "p_value"] {
+            assert!(tested[key].is_null() && tested[format!("{key}_reason")] == "clusters_cross_segments", "{tested}");
+        }
+    }
+    // What is of one segment stands.
+    for key in ["per_customer", "std_error", "ci_low", "ci_high", "p_value"] {
+        assert!(number(&found, &[key]).is_finite(), "{found}");
+    }
+}
+
+#[test]
+fn between_segments_pairs_are_summed_before_they_are_squared() {
+    // Each pair lies in one segment: the segments' average is the headline, and its difference from it has no spread.
+    let json = serde_json::to_value(shop(2, 4).measure(EstimatorName::MatchedPairs)).unwrap();
+    for name in ["direct", "halo", "total"] {
+        let between = element(&json["segments"][0]["between_segments"], &[("measure", "net_sales"), ("effect", name)]);
+        let scale = number(effect(&json, "net_sales", name), &["std_error"]);
+        near(name, number(between, &["per_customer"]), 0.0, scale, 1e-12);
+        near(name, number(between, &["std_error"]), 0.0, scale, 1e-12);
+    }
+}
+
+#[test]
 fn segments_looked_at_afterwards_are_exploratory() {
     let mut shop = shop(2, 4);
     shop.assignment.exploratory = vec!["region".into()];

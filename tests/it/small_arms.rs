@@ -1,13 +1,14 @@
 //! Small arms with strata and clusters: the tests before the promotion draw the arms anew the way they were drawn, against a plain twin that does so with the
 //! library's own estimators on sums taken from the lines.
 
+use promolift::Reason;
 use promolift::estimate::{ClusterRule, Design, Estimator, Outcome, Unadjusted};
 use promolift::prelude::*;
 use promolift::study::Codes;
 use promolift::validity::{CheckResult, Status};
 
 use crate::compare::relative;
-use crate::shop::{BASELINE_DAYS, Dice, START, Shop, Traits, goes_with};
+use crate::shop::{BASELINE_DAYS, Dice, Line, START, Shop, Traits, goes_with};
 
 fn codes(n: usize, of: impl Fn(usize) -> u32) -> Codes {
     let codes: Vec<u32> = (0..n).map(of).collect();
@@ -188,6 +189,37 @@ fn what_cannot_be_drawn_anew_keeps_the_wald_test_and_says_so() {
         relative(check.check, check.p_value.value().unwrap(), p, 1e-9);
         assert!(check.text.ends_with("so that the draw cannot be repeated"), "{}", check.text);
     }
+}
+
+#[test]
+fn where_nobody_differs_from_who_may_take_his_place_there_is_no_test() {
+    let mut shop = shop(90);
+    // Households of ten, drawn one by one, in each of which all bought the same before; household by household it varies.
+    let households = codes(180, |i| (i / 10) as u32);
+    let first = |customer: i64| shop.customers().iter().position(|c| *c == customer).is_some_and(|i| i % 10 == 0);
+    let (before, mut lines): (Vec<_>, Vec<_>) = shop.lines.iter().cloned().partition(|line| line.day < START);
+    for line in before.iter().filter(|line| first(line.customer)) {
+        let from = shop.customers().iter().position(|c| *c == line.customer).unwrap();
+        lines.extend(shop.customers()[from..from + 10].iter().map(|&customer| Line { customer, ..line.clone() }));
+    }
+    shop.lines = lines;
+    shop.assignment.cluster = Some(households);
+    for columns in tested(&shop) {
+        let (_, p) = wald(&shop, &shop.assignment.arm, &columns, ClusterRule::Default);
+        assert!(p > 0.0 && p < 1.0, "the Wald test would say {p}");
+    }
+    for check in checks(&shop) {
+        assert_eq!((check.status, check.p_value), (Status::NotRun, Known::Missing(Reason::ZeroVariance)), "{}", check.text);
+        assert!(!check.text.contains("; p by"), "{}", check.text);
+    }
+}
+
+#[test]
+fn couples_drawn_customer_by_customer_change_places_within_them() {
+    let mut shop = shop(90);
+    shop.assignment.cluster = Some(codes(180, |i| (i / 2) as u32));
+    let found = checks(&shop);
+    assert!(found.iter().all(|check| check.text.ends_with("p by drawing the groups anew within clusters")), "{found:?}");
 }
 
 #[test]

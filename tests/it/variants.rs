@@ -180,3 +180,38 @@ fn a_column_of_the_groups_brings_them() {
     assert!(text.contains("By variant (letter)") && text.contains("short less long"), "{text}");
     assert!(found.report().html().contains("By variant (letter)"));
 }
+
+#[test]
+fn variants_that_were_not_alike_before_are_said() {
+    // Big spenders got the 20 % coupon, small ones the 5 % coupon; together they are like the control.
+    let shop = Shop::random(33, &Traits { customers_per_arm: 650, lines_per_customer: 8, markdown: false, announced: false, ..Traits::default() });
+    let mut study = shop.study(EstimatorName::Unadjusted);
+    let baseline = |customer: &i64| shop.lines.iter().filter(|l| l.customer == *customer && l.day < crate::shop::START).map(|l| l.net_sales).sum::<f64>();
+    let before: Vec<f64> = shop.customers().iter().map(baseline).collect();
+    let mut sorted = before.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted[sorted.len() / 2];
+    let names = vec!["20 %".to_owned(), "5 %".to_owned()];
+    let chosen: Vec<u32> = before.iter().map(|b| u32::from(*b <= median)).collect();
+    let drawn: Vec<u32> = (0..before.len() as u32).map(|i| i * 7919 % 13 % 2).collect();
+    for (codes, expected) in [(chosen, "fail"), (drawn, "pass")] {
+        study.assignment.variant = Some(("coupon".into(), Codes { names: names.clone(), codes }));
+        let found = study.measure(&shop.ledger()).unwrap();
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!(json["variants"]["alike"]["status"], expected, "{}", json["variants"]["alike"]);
+        assert_eq!(found.to_string().contains("NOT effects"), expected == "fail");
+    }
+}
+
+#[test]
+fn a_targets_code_without_a_name_is_told_and_a_controls_is_not_read() {
+    let (mut study, shop) = study(EstimatorName::Unadjusted);
+    let arm = study.assignment.arm.clone();
+    let (_, codes) = study.assignment.variant.as_mut().unwrap();
+    arm.iter().zip(&mut codes.codes).filter(|(arm, _)| **arm == Arm::Control).for_each(|(_, code)| *code = 99);
+    assert_eq!(study.measure(&shop.ledger()).unwrap().variants.unwrap().variants.len(), 3);
+    let target = arm.iter().position(|arm| *arm == Arm::Target).unwrap();
+    study.assignment.variant.as_mut().unwrap().1.codes[target] = 99;
+    let error = study.measure(&shop.ledger()).unwrap_err().to_string();
+    assert!(error.contains("coupon") && error.contains("a code has no name"), "{error}");
+}

@@ -1,7 +1,7 @@
 //! The weekly curve: weeks add up to the effects of the measurement, the bands hold together, and the gain is paid back when it is.
 
 use promolift::error::Fault;
-use promolift::estimate::{Interval, Known, Reason};
+use promolift::estimate::{Design, Estimator, GivenWeights, Interval, Known, Level, MatchedPairs, Outcome, Reason, Unadjusted};
 use promolift::ledger::Columns;
 use promolift::measure::{Curve, EffectEstimate, Measurement, PaybackWeek, WeekEffect, WeekEstimate, WeekWeights, Weekly};
 use promolift::polars::prelude::{DataType, IntoLazy};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::compare::{IDENTITY, NUMBER, P_VALUE, entries, near, number, relative};
 use crate::complete_journey::{expected, utc};
-use crate::shop::{Line, Product, Shop, Traits, goes_with};
+use crate::shop::{BASELINE_DAYS, Line, Product, START, Shop, Traits, goes_with};
 
 const EFFECTS: [&str; 7] = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "anticipation", "total"];
 /// Neither does a week have it: baskets of two weeks are no sum, and offer lines are not told apart by week.
@@ -200,12 +200,44 @@ fn baseline_weeks_are_plain_differences_and_say_so() {
             let has_baseline = ["total", "focal", "substitute", "other"].contains(&curve.part.as_str());
             assert_eq!(curve.weeks[0].period == Period::Baseline, has_baseline, "{}", curve.part);
         }
-        // The same under every estimator, and in sum the difference of the arms' baseline.
+        // Where neither pairs nor weights are given the same under every estimator, and in sum the difference of the arms' baseline.
         let baseline: Vec<WeekEffect> = weekly.curve("net_sales", "total").unwrap().weeks.iter().filter(|w| w.period == Period::Baseline).cloned().collect();
         assert_eq!(baseline.len(), 5);
         assert_eq!(baseline[4].days.days(), 1);
+        if [EstimatorName::MatchedPairs, EstimatorName::GivenWeights].contains(&estimator) {
+            continue;
+        }
         assert_eq!(*plain.get_or_insert_with(|| baseline.clone()), baseline);
         near("baseline", baseline.iter().map(|w| known(w.effect.value)).sum(), difference, 100.0, IDENTITY);
+    }
+}
+
+#[test]
+fn baseline_weeks_are_within_pairs_and_under_the_weights_given() {
+    let shop = Shop::random(5, &Traits::default());
+    let first = START - BASELINE_DAYS as i32;
+    let units = |customer: &i64| shop.lines.iter().filter(|l| l.customer == *customer && (first..first + 7).contains(&l.day)).map(|l| l.quantity).sum::<f64>();
+    let units: Vec<f64> = shop.customers().iter().map(units).collect();
+    let level = Level::default();
+    for estimator in [EstimatorName::MatchedPairs, EstimatorName::GivenWeights] {
+        let study = shop.study(estimator);
+        assert_eq!(study.assignment.arm, shop.assignment.arm, "nobody left");
+        let design = Design::new(&study.assignment.arm);
+        let fit = match (&study.assignment.pair, &study.assignment.weight) {
+            (Some(pairs), _) => MatchedPairs.fit(&design.with_pairs(&pairs.codes)),
+            (_, weights) => GivenWeights::default().fit(&design.with_weights(weights.as_ref().unwrap())),
+        };
+        let contrast = fit.unwrap().contrast(&[Outcome::new(&units)]).unwrap();
+        let expected = contrast.estimate(&contrast.effect(&[1.0]), level);
+        let design = Design::new(&study.assignment.arm);
+        let contrast = Unadjusted.fit(&design).unwrap().contrast(&[Outcome::new(&units)]).unwrap();
+        let plain = contrast.estimate(&contrast.effect(&[1.0]), level);
+        assert!((expected.std_error / plain.std_error - 1.0).abs() > 0.001, "{expected:?} {plain:?}");
+        let weekly = study.weekly(&shop.ledger()).unwrap();
+        let found = weekly.curve("units", "total").unwrap().weeks[0].effect;
+        near(estimator.name(), known(found.value), expected.value, expected.std_error, IDENTITY);
+        near(estimator.name(), known(found.std_error), expected.std_error, expected.std_error, IDENTITY);
+        near(estimator.name(), known(found.p_value), expected.p_value.value().unwrap(), 1.0, IDENTITY);
     }
 }
 

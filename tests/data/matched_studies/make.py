@@ -131,7 +131,11 @@ def quantile_codes(x, count):
 
 
 def matched(code):
-    """Least squares on the arm and a dummy for each cell, weighted, HC2; `df` as the documentation of `CoarsenedExact` states it."""
+    """Least squares on the arm and a dummy for each cell, weighted; `df` as the documentation of `CoarsenedExact` states it.
+
+    The weights are matches, not precisions: with customers alike the residual of row i has the variance sum_j (I - H)_ij^2, H the whole matrix that makes the
+    fitted values, which is 1 - h_i only where all weights are equal.
+    """
     cell = pd.DataFrame(code).astype(str).agg("|".join, axis=1)
     n_target, n_control = (cell.map(cell[mask].value_counts()).fillna(0).to_numpy() for mask in (target, ~target))
     both = (n_target > 0) & (n_control > 0)
@@ -142,16 +146,17 @@ def matched(code):
     sizes = {arm: v[mask].sum() ** 2 / (v[mask] ** 2).sum() for arm, mask in (("target", target), ("control", ~target))}
     found = {}
     for measure, effect, y in outcomes():
-        fit = sm.WLS(y[keep], x, weights=v[keep]).fit(cov_type="HC2")
-        tau, se = fit.params[0], fit.bse[0]
+        fit = sm.WLS(y[keep], x, weights=v[keep]).fit()
+        tau = fit.params[0]
         by_hand = y[keep & target].mean() - np.average(y[keep & ~target], weights=v[keep & ~target])
         assert np.isclose(tau, by_hand)
-        # The sandwich's share of each arm.
-        w = np.linalg.pinv(x * np.sqrt(v[keep])[:, None])[0] * np.sqrt(v[keep])
-        h = np.einsum("ij,ji->i", x * np.sqrt(v[keep])[:, None], np.linalg.pinv(x * np.sqrt(v[keep])[:, None]))
-        part = w**2 * fit.resid**2 / (1 - h)
+        scaled = np.linalg.pinv(x * np.sqrt(v[keep])[:, None])
+        w = scaled[0] * np.sqrt(v[keep])
+        rest = np.eye(keep.sum()) - x @ scaled * np.sqrt(v[keep])[None, :]
+        assert np.allclose(rest @ y[keep], fit.resid)
+        part = w**2 * fit.resid**2 / (rest**2).sum(1)
         sides = [part[target[keep]].sum(), part[~target[keep]].sum()]
-        assert np.isclose(sum(sides), se**2)
+        se = np.sqrt(sum(sides))
         within = (sum(sizes.values()) - dummies.shape[1] - 1) / 2
         df = sum(sides) ** 2 / sum(side**2 / min(within, size - 1) for side, size in zip(sides, sizes.values()))
         t = stats.t.ppf(0.975, df)
