@@ -29,7 +29,7 @@ fn shop(customers: u32) -> (Study, Ledger) {
     let mut lines = sample.take(&IdxCa::from_vec("taken".into(), taken)).unwrap();
     let buyers: Vec<i64> = (0..customers * LINES).map(|i| i64::from(i / LINES)).collect();
     lines.with_column(Column::new("customer".into(), buyers)).unwrap();
-    let arm = (0..customers).map(|i| if scatter(i, 2) % 2 == 0 { Arm::Target } else { Arm::Control }).collect();
+    let arm = (0..customers).map(|i| if scatter(i, 2) & 1 == 0 { Arm::Target } else { Arm::Control }).collect();
     let assignment = Assignment::new((0..i64::from(customers)).collect::<Vec<i64>>(), arm);
     let ledger = Ledger::from_frames(lines, world.products.clone(), &world.promotion.columns()).unwrap();
     (Study::new(world.promotion, assignment), ledger)

@@ -234,7 +234,9 @@ mod tests {
         };
         let mut found: Vec<[f64; 4]> = grid.map(at).collect();
         let highest = found.iter().map(|point| point[1]).fold(f64::NEG_INFINITY, f64::max);
-        found.iter_mut().for_each(|point| point[1] = (point[1] - highest).exp());
+        for point in &mut found {
+            point[1] = (point[1] - highest).exp();
+        }
         found
     }
 

@@ -100,7 +100,7 @@ pub struct BetweenSegments {
     pub effect: String,
     /// Headline minus `sum p_s theta_s`.
     pub per_customer: Known<f64>,
-    /// Its standard error, from the difference of the customers' scores, summed by cluster or pair.
+    /// Its standard error, from the difference of the customers' scores, summed by cluster; 0 for matched pairs, which no segment cuts.
     pub std_error: Known<f64>,
 }
 
@@ -282,7 +282,9 @@ impl<'j> Split<'j> {
             }
             Known::Missing(reason) => {
                 let none = Known::Missing(reason);
-                live.iter().for_each(|&i| (rows[i].shrunk, rows[i].shrunk_low, rows[i].shrunk_high) = (none, none, none));
+                for &i in &live {
+                    (rows[i].shrunk, rows[i].shrunk_low, rows[i].shrunk_high) = (none, none, none);
+                }
             }
         }
         rows
@@ -304,7 +306,9 @@ impl<'j> Split<'j> {
             }
         }
         let assignment = &self.job.study.assignment;
-        let variance: f64 = match assignment.cluster.as_ref().or(assignment.pair.as_ref()) {
+        let variance: f64 = match &assignment.cluster {
+            // A pair lies in one segment, or the segment has no answer: the segments' average is the headline itself, whatever is bought.
+            None if assignment.pair.is_some() => 0.0,
             None => scores.iter().map(|s| s * s).sum(),
             Some(clusters) => {
                 let mut sums = vec![0.0; clusters.names.len()];

@@ -18,7 +18,8 @@ const WEIGHTED: f64 = 0.1;
 ///
 /// The test is the Wald test of the plain difference, within strata or pairs or under the weights given, and with the clusters' covariance; where the smaller arm has fewer than 200 customers
 /// (clusters, where whole clusters were drawn), a randomisation test takes its place. Only where clusters are partly whole and partly
-/// split between small arms no draw can be repeated, and the Wald test stays; the check says so.
+/// split between small arms no draw can be repeated, and the Wald test stays; the check says so. Where nothing varies among those who may change places
+/// the check is not run.
 pub(super) struct BaselineBalance;
 
 impl Check for BaselineBalance {

@@ -358,7 +358,6 @@ mod tests {
                     *unclear += usize::from(matches!(drawn(&cluster, stratum, &arm), Draw::Unclear));
                 }
             }
-            eprintln!("FIG {name} {unclear:?}");
             assert!(unclear.iter().all(|n| *n < 4), "{name}: {unclear:?} of 200 without and with strata");
         }
     }
@@ -400,7 +399,7 @@ mod tests {
         approx::assert_relative_eq!(expected, 9.0 / 11.0 * 7.0 * 5.0 / 12.0, max_relative = 1e-12);
         // A couple and three; two couples and a single control: the mean over all draws of two in each stratum.
         let (block, stratum) = ([0, 0, 1, 1, 1, 2, 2, 3, 3, 4], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
-        let draws = (0..1024_u32).filter(|set| (set & 31).count_ones() == 2 && (set & 480).count_ones() == 2 && set >> 9 == 0);
+        let draws = (0..1024_u32).filter(|set| (set & 0x1f).count_ones() == 2 && (set & 0x1e0).count_ones() == 2 && set >> 9 == 0);
         let found: Vec<(f64, f64)> = draws
             .map(|set| (0..10).map(|i| if set >> i & 1 == 1 { Arm::Target } else { Arm::Control }).collect::<Vec<_>>())
             .map(|arm| within(&arm, &block, &stratum))

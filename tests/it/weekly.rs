@@ -214,7 +214,7 @@ fn baseline_weeks_are_plain_differences_and_say_so() {
 
 #[test]
 fn baseline_weeks_are_within_pairs_and_under_the_weights_given() {
-    let shop = Shop::random(5, &Traits::default());
+    let shop = Shop::random(5, &Traits { announced: false, ..Traits::default() });
     let first = START - BASELINE_DAYS as i32;
     let units = |customer: &i64| shop.lines.iter().filter(|l| l.customer == *customer && (first..first + 7).contains(&l.day)).map(|l| l.quantity).sum::<f64>();
     let units: Vec<f64> = shop.customers().iter().map(units).collect();
