@@ -16,6 +16,7 @@ mod examples;
 mod invariance;
 mod json_contract;
 mod leave_out;
+mod markdown;
 mod matched_studies;
 mod meeting;
 mod oddities;
