@@ -122,7 +122,9 @@ impl<'a> Job<'a> {
         let mde = effects.iter().find(|e| e.measure == "net_sales" && e.effect == "total").and_then(|e| e.mde.value());
         let Concluded { goals, checks, conclusion } = self.concluded(&books, mde)?;
         let profit = bridge(&books);
-        let warnings = warnings::warnings(self, &checks, &profit);
+        let variants = self.variants()?;
+        let mut warnings = warnings::warnings(self, &checks, &profit);
+        warnings.extend(variants.as_ref().and_then(variants::Variants::warning));
         Ok(Measurement {
             schema: 1,
             promotion: study.promotion.id.clone(),
@@ -152,7 +154,7 @@ impl<'a> Job<'a> {
             burned_budget: burned_budget(&books, self.redemptions()),
             profit,
             segments: segments::segmentations(self)?,
-            variants: self.variants()?,
+            variants,
             naive: self.naive(),
             goals,
             checks,

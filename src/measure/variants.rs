@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::estimate::{ArmForm, Contrast, Design, Joint, Outcome, SeveralArms, Simultaneous, Unadjusted, Undefined};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{Arm, Codes, Multiplicity, Period};
-use crate::validity::Status;
+use crate::validity::{Hazard, Status, Warning};
 
 /// With fewer customers in a group skewed sales fail Wald's test by chance too often to refuse.
 const LARGE: usize = 200;
@@ -139,6 +139,23 @@ serialize_known!(VariantDifference {
     plain measure, plain effect, plain variant, plain against, known per_customer, known std_error, known df, known p_value, known ci_low, known ci_high,
     known p_value_joint, known joint_low, known joint_high
 });
+
+impl Variants {
+    /// That they were not alike before.
+    pub(super) fn warning(&self) -> Option<Warning> {
+        let p = self.alike.p_value.value()?;
+        let found = match self.alike.status {
+            Status::Fail => "did not buy alike",
+            Status::Warn => "may not have bought alike",
+            Status::Pass | Status::NotRun => return None,
+        };
+        let text = format!(
+            "the variants in {} and the control {found} before the promotion (p = {p:.2e}); their effects and differences may be those of their customers. Look at how variants were given",
+            self.column
+        );
+        Some(Warning::new(Hazard::UnlikeVariants, text))
+    }
+}
 
 impl Job<'_> {
     /// The variants of the offer, where the assignment has some.

@@ -60,6 +60,8 @@ pub fn conclude(randomised: bool, checks: &[CheckResult], undecided: &[String]) 
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hazard {
+    /// The variants of the offer and the control did not buy alike before, or may not have.
+    UnlikeVariants,
     /// A window is not wholly covered by the ledger.
     WindowCoverage,
     /// The baseline has fewer than 14 days.

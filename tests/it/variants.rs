@@ -200,6 +200,7 @@ fn variants_that_were_not_alike_before_are_said() {
         let json = serde_json::to_value(&found).unwrap();
         assert_eq!(json["variants"]["alike"]["status"], expected, "{}", json["variants"]["alike"]);
         assert_eq!(found.to_string().contains("NOT effects"), expected == "fail");
+        assert_eq!(found.warnings.iter().any(|w| w.warning == promolift::validity::Hazard::UnlikeVariants), expected == "fail");
     }
 }
 
