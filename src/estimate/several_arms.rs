@@ -67,10 +67,10 @@ impl SeveralArms {
         if design.pairs.is_some() {
             return Err(Undefined::Unsupported("pairs are of one target arm and the control: several arms have no pairs; measure each arm with its own pairs"));
         }
-        let targets = || design.arm.iter().zip(variant).filter(|(arm, _)| **arm == Arm::Target).map(|(_, code)| *code);
-        let count = targets().max().map_or(0, |last| last + 1);
-        let arms = (0..count)
-            .map(|code| OneArm::new(estimator, design, variant, code).map_err(|reason| Undefined::Variant { variant: code, reason: Box::new(reason) }));
+        let targets = design.arm.iter().zip(variant).filter(|(arm, _)| **arm == Arm::Target).map(|(_, code)| *code);
+        let codes = targets.max().into_iter().flat_map(|last| 0..=last);
+        let arms =
+            codes.map(|code| OneArm::new(estimator, design, variant, code).map_err(|reason| Undefined::Variant { variant: code, reason: Box::new(reason) }));
         Ok(Self { arms: arms.collect::<Result<_, _>>()?, controls: design.rows(Arm::Control), customers: design.arm.len() })
     }
 
@@ -175,7 +175,7 @@ impl OneArm {
         if let Some(weights) = &weights {
             own = own.with_weights(weights);
         }
-        let fit = estimator.fit(&own)?;
+        let fit = estimator.fit(&own).map_err(|undefined| undefined.in_rows(&rows))?;
         if fit.mean_covariance.is_some() {
             return Err(Undefined::Unsupported("population = \"super\" has no rule for several arms; use population = \"assigned\""));
         }
@@ -343,14 +343,17 @@ impl Layout {
 /// One part whose scores are sums over clusters, which may hold customers of several arms.
 fn clustered(applied: &[Applied], layout: Layout) -> Vec<PartMoments> {
     let scores: Vec<&ClusterScores> = applied.iter().filter_map(|a| a.clusters.as_ref()).collect();
-    let codes = scores.iter().flat_map(|s| s.columns.iter().flatten()).map(|(code, _)| *code as usize + 1).max().unwrap_or(0);
+    let mut codes: Vec<u32> = scores.iter().filter_map(|s| s.columns.first()).flatten().map(|(code, _)| *code).collect();
+    codes.sort_unstable();
+    codes.dedup();
     // By place, target side first: a score a cluster.
-    let mut sides = vec![vec![0.0; codes]; 2 * layout.all()];
+    let mut sides = vec![vec![0.0; codes.len()]; 2 * layout.all()];
     for (arm, found) in scores.iter().enumerate() {
         for (column, found) in found.columns.iter().enumerate() {
             for (code, both) in found {
+                let Ok(cluster) = codes.binary_search(code) else { continue };
                 for (side, score) in both.iter().enumerate() {
-                    sides[side * layout.all() + layout.place(arm, column)][*code as usize] = *score;
+                    sides[side * layout.all() + layout.place(arm, column)][cluster] = *score;
                 }
             }
         }

@@ -153,27 +153,26 @@ impl Assignment {
                 problems.push(problem.first(row).value(values[row]).count(count).remedy("Fill it, or leave the column out"));
             }
         }
-        let groups = [("stratum", self.stratum.as_ref()), ("cluster", self.cluster.as_ref()), ("pair", self.pair.as_ref())];
-        for (what, codes) in groups.into_iter().chain(self.segments.iter().map(|(n, c)| (n.as_str(), Some(c)))) {
-            let Some(codes) = codes else { continue };
-            if let Some(row) = codes.codes.iter().position(|code| codes.names.len() <= *code as usize) {
-                let problem = problem(Fault::OutOfRange, "a code has no name").column(what).first(row).value(codes.codes[row]);
-                problems.push(problem.remedy("Give a name for each code, counted from 0"));
-            }
-        }
-        if let Some((name, codes)) = &self.variant {
-            // That of a control is not read.
-            let nameless = |(code, arm): (&u32, &Arm)| *arm == Arm::Target && codes.names.len() <= *code as usize;
-            if let Some(row) = codes.codes.iter().zip(&self.arm).position(nameless) {
-                let problem = problem(Fault::OutOfRange, "a code has no name").column(name).first(row).value(codes.codes[row]);
-                problems.push(problem.remedy("Give a name for each code, counted from 0"));
-            }
-        }
+        self.nameless().into_iter().for_each(|p| problems.push(p));
         if self.arm.len() == n {
             self.duplicates().into_iter().for_each(|p| problems.push(p));
             self.incomplete_pairs().into_iter().chain(self.bad_weights()).for_each(|p| problems.push(p));
         }
         problems.finish()
+    }
+
+    /// The problems of codes without a name, one a column; the variant of a control is not read.
+    fn nameless(&self) -> Vec<Problem> {
+        let of = |what: &str, codes: &Codes, read: &dyn Fn(usize) -> bool| {
+            let row = codes.codes.iter().enumerate().position(|(row, code)| read(row) && codes.names.len() <= *code as usize)?;
+            let problem = Problem::new(Input::Assignment, Fault::OutOfRange, "a code has no name").column(what).first(row).value(codes.codes[row]);
+            Some(problem.remedy("Give a name for each code, counted from 0"))
+        };
+        let groups = [("stratum", self.stratum.as_ref()), ("cluster", self.cluster.as_ref()), ("pair", self.pair.as_ref())];
+        let groups = groups.into_iter().filter_map(|(what, codes)| Some((what, codes?)));
+        let everybody = groups.chain(self.segments.iter().map(|(name, codes)| (name.as_str(), codes))).filter_map(|(what, codes)| of(what, codes, &|_| true));
+        let targets = self.variant.iter().filter_map(|(name, codes)| of(name, codes, &|row| self.arm.get(row) == Some(&Arm::Target)));
+        everybody.chain(targets).collect()
     }
 
     fn columns(&self) -> Vec<(&str, usize)> {

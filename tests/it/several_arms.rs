@@ -197,6 +197,37 @@ fn coefficients_that_are_left_out_are_zero() {
 }
 
 #[test]
+fn a_customer_is_named_by_his_row_in_the_whole_design_and_codes_may_be_any() {
+    let mut customers = Customers::read();
+    // In the last arm one customer alone differs in a covariate.
+    let lone = (0..customers.arm.len()).rev().find(|&i| customers.arm[i] == Arm::Target && customers.variant[i] == 2).unwrap();
+    let covariate: Vec<f64> =
+        (0..customers.arm.len()).map(|i| if i == lone || customers.arm[i] == Arm::Control { f64::from(i as u32 % 7) } else { 0.0 }).collect();
+    let covariate: Vec<f64> = covariate.iter().enumerate().map(|(i, x)| if i == lone { 50.0 } else { *x }).collect();
+    let columns = [covariate.as_slice()];
+    let own = |i: usize| customers.arm[i] == Arm::Control || customers.variant[i] == 2;
+    let kept: Vec<usize> = (0..customers.arm.len()).filter(|&i| own(i)).collect();
+    assert_ne!(kept.iter().position(|&i| i == lone), Some(lone), "its row differs in the arm's own design");
+    // Only that arm is asked: the others have no customer that varies.
+    let arm: Vec<Arm> = kept.iter().map(|&i| customers.arm[i]).collect();
+    let x: Vec<f64> = kept.iter().map(|&i| covariate[i]).collect();
+    let alone = Regression::default().fit(&Design::new(&arm).with_covariates(&[&x])).unwrap_err();
+    let Undefined::LeverageOne { row: own_row, .. } = alone else { panic!("{alone}") };
+    let mut only = customers.variant.clone();
+    only.iter_mut().for_each(|variant| *variant = u32::from(*variant != 2));
+    let found = SeveralArms::fit(&Regression::default(), &Design::new(&customers.arm).with_covariates(&columns), &only).unwrap_err();
+    let Undefined::Variant { variant: 0, reason } = &found else { panic!("{found}") };
+    assert_eq!(**reason, Undefined::LeverageOne { arm: Arm::Target, row: lone }, "and not {own_row}");
+    // Codes of arms and clusters need not be dense: no memory by their size, no overflow.
+    customers.cluster.iter_mut().for_each(|code| *code = u32::MAX - *code);
+    let design = Design::new(&customers.arm).with_clusters(&customers.cluster, ClusterRule::Cr0);
+    let arms = SeveralArms::fit(&Unadjusted, &design, &customers.variant).unwrap();
+    matches("cr0", &arms, &arms.contrast(&customers.outcomes()).unwrap(), &expected()["cr0"]);
+    let last = vec![u32::MAX; customers.arm.len()];
+    assert!(matches!(SeveralArms::fit(&Unadjusted, &design, &last), Err(Undefined::Variant { variant: 0, .. })));
+}
+
+#[test]
 fn an_arm_without_an_answer_is_named() {
     let mut customers = Customers::read();
     for (variant, arm) in customers.variant.iter_mut().zip(&customers.arm) {
