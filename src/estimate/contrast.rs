@@ -20,7 +20,7 @@ const BLOCKS_AT_ONCE: usize = 64;
 /// Fewer values than this are not worth another thread.
 const SMALL: usize = 1 << 14;
 /// Variances below this share of the raw second moment are rounding.
-const ROUNDING: f64 = 1e-24;
+pub(super) const ROUNDING: f64 = 1e-24;
 /// Values below this share of the sum of their absolute terms are rounding.
 const NOTHING: f64 = 1e-10;
 
@@ -231,7 +231,7 @@ fn by_column<T: Send>(rows: usize, columns: &[&[f64]], of: impl Fn(&[f64]) -> T 
 
 /// `B = sum_i operator_i y_i'`, row-major k x columns.
 fn slopes_of(slopes: &Slopes, columns: &[&[f64]]) -> Vec<f64> {
-    let by_column: Vec<Vec<f64>> = by_column(slopes.rows.len(), columns, |column| slopes.of(column));
+    let by_column: Vec<Vec<f64>> = by_column(slopes.rows.len(), columns, |column| slopes.of_in(column, &mut Vec::with_capacity(slopes.rows.len())));
     (0..slopes.operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
 }
 
@@ -266,7 +266,10 @@ fn moments(fit: &Fit, part: &Part, [columns, within]: [&[&[f64]]; 2], slopes: &[
     });
     let means: Vec<f64> = match &fit.cells {
         None => by_column.iter().map(|s| s.mean).collect(),
-        Some(_) => within.iter().map(|column| part.mean(|place| column[part.rows[place] as usize])).collect(),
+        Some(_) => {
+            let of_part = |column: &&[f64]| -> Vec<f64> { part.rows.iter().map(|&row| column[row as usize]).collect() };
+            within.iter().map(|column| part.mean(&of_part(column))).collect()
+        }
     };
     let mut covariance = vec![0.0; columns.len() * columns.len()];
     // Clusters have their own covariance.
@@ -493,13 +496,7 @@ impl Contrast {
             DfRule::Satterthwaite => {}
         }
         let parts: Vec<(f64, f64)> = self.parts.iter().map(|part| (part.variance(form), part.df)).collect();
-        let total: f64 = parts.iter().map(|(v, _)| v).sum();
-        if !(total > 0.0) {
-            return Df::Normal;
-        }
-        // Shares first: squares of tiny variances would underflow.
-        let inverse: f64 = parts.iter().map(|(v, df)| (v / total) * (v / total) / df).sum();
-        if inverse > 0.0 { Df::T(1.0 / inverse) } else { Df::Normal }
+        satterthwaite(|| parts.iter().copied())
     }
 
     /// The estimate of a form: value `v`, standard error `s = sqrt(variance)`, the interval `v -+ c s` with `c` of [`Level::critical`], and the p-value of
@@ -587,6 +584,17 @@ impl Contrast {
         let df = live.iter().map(|f| self.df(f, DfRule::Satterthwaite).value()).fold(f64::INFINITY, f64::min);
         Wald::new(&values, &covariance, df)
     }
+}
+
+/// Satterthwaite's degrees of freedom of a sum of parts, each with its variance and degrees of freedom.
+pub(super) fn satterthwaite<I: Iterator<Item = (f64, f64)>>(parts: impl Fn() -> I) -> Df {
+    let total: f64 = parts().map(|(v, _)| v).sum();
+    if !(total > 0.0) {
+        return Df::Normal;
+    }
+    // Shares first: squares of tiny variances would underflow.
+    let inverse: f64 = parts().map(|(v, df)| (v / total) * (v / total) / df).sum();
+    if inverse > 0.0 { Df::T(1.0 / inverse) } else { Df::Normal }
 }
 
 /// Coefficients of so many columns: zero for those that are not given.

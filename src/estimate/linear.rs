@@ -269,6 +269,19 @@ fn residual(column: &[f64], regressors: &[Vec<f64>]) -> Vec<f64> {
     if dot(&residual, &residual).sqrt() > rounding { residual } else { vec![0.0; column.len()] }
 }
 
+/// A sum in four lanes, added in a fixed order.
+pub(super) fn total(values: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let fours = values.chunks_exact(4);
+    let rest: f64 = fours.remainder().iter().sum();
+    for four in fours {
+        for lane in 0..4 {
+            lanes[lane] += four[lane];
+        }
+    }
+    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
+}
+
 /// A dot product in four lanes, summed in a fixed order.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];

@@ -23,8 +23,8 @@ const TOP: f64 = 20.0;
 const LIGHT: f64 = 1e-7;
 /// Points that stand for the grid in a segment's posterior.
 const NODES: usize = 12;
-/// Newton's last step, in standard deviations; its square is what is left.
-const CLOSE: f64 = 1e-5;
+/// Halley's last step, in standard deviations; its cube is what is left.
+const CLOSE: f64 = 2e-3;
 
 /// One estimate, drawn towards the others.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -172,36 +172,72 @@ fn given_tau(log_tau: f64, estimates: &[f64], std_errors: &[f64]) -> (Point, f64
     (Point { log_tau, tau2, weight: 0.0, mean, variance: 1.0 / total }, log + log_tau)
 }
 
-/// The quantile of a mixture of normals: Newton's steps from that of a normal with its mean and variance, halved where they leave what is known to hold it.
+/// The quantile of a mixture of normals: Halley's steps from that of its first four moments (Cornish and Fisher 1938), halved where they leave what is known
+/// to hold it.
 fn quantile(parts: &[Normal], p: f64) -> f64 {
-    let mean: f64 = parts.iter().map(|part| part.weight * part.mean).sum();
-    let variance: f64 = parts.iter().map(|part| part.weight * (part.sd * part.sd + (part.mean - mean) * (part.mean - mean))).sum();
+    let moments = Moments::of(parts);
     let reach = normal_quantile(1e-12).abs();
     let mut low = parts.iter().map(|part| part.mean - reach * part.sd).fold(f64::INFINITY, f64::min);
     let mut high = parts.iter().map(|part| part.mean + reach * part.sd).fold(f64::NEG_INFINITY, f64::max);
-    let mut x = mean + normal_quantile(p) * variance.sqrt();
+    let mut x = moments.quantile(p).clamp(low, high);
     for _ in 0..100 {
-        let (mut below, mut density) = (0.0, 0.0);
+        let (mut below, mut density, mut slope) = (0.0, 0.0, 0.0);
         for part in parts {
             let z = (x - part.mean) / part.sd;
             below += part.weight * normal_sf(-z);
-            density += part.weight / part.sd * (-0.5 * z * z).exp();
+            let height = part.weight / part.sd * (-0.5 * z * z).exp();
+            density += height;
+            slope -= height * z / part.sd;
         }
-        density /= std::f64::consts::TAU.sqrt();
+        let newton = (below - p) / density * std::f64::consts::TAU.sqrt();
+        // Beyond half of Newton's step the curve is not what its first two derivatives say.
+        let bend = (0.5 * newton * slope / density).clamp(-0.5, 0.5);
         if below < p {
             low = low.max(x);
         } else {
             high = high.min(x);
         }
-        let next = x - (below - p) / density;
+        let next = x - newton / (1.0 - bend);
         let next = if next > low && next < high { next } else { f64::midpoint(low, high) };
-        let done = (next - x).abs() <= CLOSE * variance.sqrt();
+        let done = (next - x).abs() <= CLOSE * moments.sd;
         x = next;
         if done {
             break;
         }
     }
     x
+}
+
+/// The first four moments of a mixture of normals.
+struct Moments {
+    mean: f64,
+    sd: f64,
+    skewness: f64,
+    excess: f64,
+}
+
+impl Moments {
+    fn of(parts: &[Normal]) -> Self {
+        let mean: f64 = parts.iter().map(|part| part.weight * part.mean).sum();
+        let (mut second, mut third, mut fourth) = (0.0, 0.0, 0.0);
+        for part in parts {
+            let (away, variance) = (part.mean - mean, part.sd * part.sd);
+            let square = away * away;
+            second += part.weight * (variance + square);
+            third += part.weight * away * (square + 3.0 * variance);
+            fourth += part.weight * (square * square + 6.0 * square * variance + 3.0 * variance * variance);
+        }
+        let sd = second.sqrt();
+        Self { mean, sd, skewness: third / (second * sd), excess: fourth / (second * second) - 3.0 }
+    }
+
+    /// The quantile by the series of Cornish and Fisher.
+    fn quantile(&self, p: f64) -> f64 {
+        let z = normal_quantile(p);
+        let (skewness, excess) = (self.skewness.clamp(-1.0, 1.0), self.excess.clamp(-1.0, 2.0));
+        let bent = skewness * (z * z - 1.0) / 6.0 + excess * (z * z - 3.0) * z / 24.0 - skewness * skewness * (2.0 * z * z - 5.0) * z / 36.0;
+        self.mean + self.sd * (z + bent)
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{Job, Named};
 use crate::error::Result;
 use crate::estimate::heterogeneity::{Heterogeneity, cochran, joint};
 use crate::estimate::shrinkage::shrink;
-use crate::estimate::{Contrast, Estimate, Fit, Level, Shares};
+use crate::estimate::{Contrast, Estimate, Fit, Level, Shares, Single};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{Arm, Codes};
 
@@ -233,7 +233,7 @@ impl<'j> Split<'j> {
 
     fn of_measure(&self, measured: &Measured) -> Result<OfMeasure> {
         let sorted: Vec<Vec<f64>> = measured.of.columns.iter().map(|column| self.order.iter().map(|&row| column[row as usize]).collect()).collect();
-        let found: Vec<Option<OfPart>> = self.parts.par_iter().map(|part| part.measure(&sorted, self.job.level)).collect::<Result<_>>()?;
+        let found: Vec<Option<OfPart>> = self.parts.par_iter().map(|part| part.measure(&sorted, &measured.of.parts, self.job.level)).collect::<Result<_>>()?;
         let mut of = OfMeasure { measure: measured.of.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
         for (at, name) in measured.of.names.iter().enumerate() {
             let rows = self.effect(measured, at, &found);
@@ -324,7 +324,7 @@ impl<'j> Split<'j> {
         let (estimates, covariances): (Vec<_>, Vec<_>) = found
             .iter()
             .flatten()
-            .map(|found| (measured.of.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance(&measured.of.parts)))
+            .map(|found| (measured.of.parts.iter().map(|&part| found.estimates[part].value).collect::<Vec<f64>>(), found.covariance.clone()))
             .unzip();
         self.independent(joint(&estimates, &covariances)).into()
     }
@@ -340,28 +340,39 @@ struct OfMeasure {
 
 /// What one measure shows in one segment, by effect.
 struct OfPart {
-    contrast: Contrast,
     estimates: Vec<Estimate>,
     /// Of the segment's customers, in their order.
     scores: Vec<Vec<f64>>,
+    /// The covariance of the parts that sum to the total, row-major.
+    covariance: Vec<f64>,
 }
 
 impl OfPart {
-    /// The covariance of some effects, row-major.
-    fn covariance(&self, effects: &[usize]) -> Vec<f64> {
-        let forms: Vec<_> = effects.iter().map(|&at| self.contrast.effect(&unit(at, self.estimates.len()))).collect();
-        forms.iter().flat_map(|a| forms.iter().map(|b| self.contrast.covariance(a, b))).collect()
+    fn of_singles(found: Vec<Single>, parts: &[usize]) -> Self {
+        let (estimates, scores): (Vec<Estimate>, Vec<Vec<f64>>) = found.into_iter().map(|single| (single.estimate, single.scores)).unzip();
+        let product = |a: &usize, b: &usize| scores[*a].iter().zip(&scores[*b]).map(|(a, b)| a * b).sum();
+        let covariance = parts.iter().flat_map(|a| parts.iter().map(move |b| product(a, b))).collect();
+        Self { estimates, scores, covariance }
+    }
+
+    fn of_contrast(contrast: &Contrast, scores: Vec<Vec<f64>>, parts: &[usize], level: Level) -> Self {
+        let forms: Vec<_> = (0..scores.len()).map(|at| contrast.effect(&unit(at, scores.len()))).collect();
+        let estimates = forms.iter().map(|form| contrast.estimate(form, level)).collect();
+        let covariance = parts.iter().flat_map(|&a| parts.iter().map(move |&b| (a, b))).map(|(a, b)| contrast.covariance(&forms[a], &forms[b])).collect();
+        Self { estimates, scores, covariance }
     }
 }
 
 impl Part {
-    /// One measure's effects here; `sorted` are its columns in the order by segment.
-    fn measure(&self, sorted: &[Vec<f64>], level: Level) -> Result<Option<OfPart>> {
+    /// One measure's effects here; `sorted` are its columns in the order by segment, `parts` those that sum to the total.
+    fn measure(&self, sorted: &[Vec<f64>], parts: &[usize], level: Level) -> Result<Option<OfPart>> {
         let Some(fit) = &self.fit else { return Ok(None) };
         let outcomes = outcomes(sorted.iter().map(|column| &column[self.place.clone()]));
+        if let Some(found) = fit.singles(&outcomes, level)? {
+            return Ok(Some(OfPart::of_singles(found, parts)));
+        }
         let (contrast, scores) = fit.contrast_with_scores(&outcomes)?;
-        let estimates = (0..sorted.len()).map(|at| contrast.estimate(&contrast.effect(&unit(at, sorted.len())), level)).collect();
-        Ok(Some(OfPart { contrast, estimates, scores }))
+        Ok(Some(OfPart::of_contrast(&contrast, scores, parts, level)))
     }
 }
 
