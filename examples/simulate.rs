@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! cargo run --release --example simulate -- --seed 1 --customers 4000 --out shop
+//! cargo run --release --example simulate -- --preset cvs --customers 20000 --format parquet --out cvs
 //! ```
 //!
-//! `transactions.csv.gz`, `products.csv`, `assignments.csv` and `promotion.toml` are what `measure` reads; `truth.json` is what it should find.
+//! Without `--preset` it is the coupon of the bundled sample: `transactions.csv.gz`, `products.csv`, `assignments.csv` and `promotion.toml` are what
+//! `measure` reads; `truth.json` is what it should find. With a preset there may be several promotions: each has a TOML file by its name, `assignments`
+//! has a column `promotion`, `live.csv` says who was in which, and `truth.json` is a list.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -16,23 +19,50 @@ use std::process::ExitCode;
 use clap::Parser;
 use flate2::{Compression, GzBuilder};
 use polars::prelude::{AnyValue, DataFrame};
-use promolift::simulate::{SeniorMeat, World};
+use promolift::simulate::{Preset, Retailer, SeniorMeat, World};
 use promolift::study::{Ids, Promotion, Selection};
+
+#[path = "simulate/retailer.rs"]
+mod retailer;
+
+use retailer::Format;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Simulates a 10 % coupon on meat for the segment Senior.
+/// Simulates a 10 % coupon on meat for the segment Senior, or a retailer with a name.
 #[derive(Parser)]
 struct Arguments {
     /// The seed: the same seed gives the same files.
-    #[arg(long, default_value_t = SeniorMeat::default().seed)]
-    seed: u64,
-    /// How many customers are assigned.
-    #[arg(long, default_value_t = SeniorMeat::default().customers)]
-    customers: u32,
-    /// The folder to write into; it is made if need be.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many customers there are.
+    #[arg(long)]
+    customers: Option<u32>,
+    /// The folder to write into; it is made if need be. Needed but with --format none.
+    #[arg(long, value_name = "DIR", required_unless_present = "format")]
+    out: Option<PathBuf>,
+    #[arg(long, help = presets())]
+    preset: Option<Preset>,
+    /// A file with a retailer (TOML, the keys of `Retailer`); what it leaves out has its default.
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    retailer: Option<PathBuf>,
+    /// How many weeks the ledger covers; of a retailer.
+    #[arg(long)]
+    weeks: Option<u32>,
+    /// How many promotions there are: those of the retailer first, then more like its first one.
+    #[arg(long)]
+    promotions: Option<u32>,
+    /// How many further customers are drawn for the truth of the population of a retailer.
+    #[arg(long)]
+    further_customers: Option<u32>,
+    /// How the tables of a retailer are written; none: only draw, and say how fast.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+fn presets() -> String {
+    let names = |broken: bool| Preset::ALL.iter().filter(|p| p.is_broken() == broken).map(|p| p.name()).collect::<Vec<_>>().join(", ");
+    format!("A retailer with a name: {}; broken ones: {}", names(false), names(true))
 }
 
 fn main() -> ExitCode {
@@ -46,9 +76,36 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let world = SeniorMeat { seed: arguments.seed, customers: arguments.customers, ..SeniorMeat::default() }.draw()?;
-    let at = |name: &str| arguments.out.join(name);
-    fs::create_dir_all(&arguments.out)?;
+    match (arguments.preset, &arguments.retailer) {
+        (Some(preset), _) => draw(arguments, Retailer::preset(preset)),
+        (None, Some(path)) => draw(arguments, retailer::read(path)?),
+        (None, None) => sample(arguments),
+    }
+}
+
+/// A retailer with what the arguments change.
+fn draw(arguments: &Arguments, mut retailer: Retailer) -> Result<()> {
+    retailer.seed = arguments.seed.unwrap_or(retailer.seed);
+    retailer.customers = arguments.customers.unwrap_or(retailer.customers);
+    retailer.weeks = arguments.weeks.unwrap_or(retailer.weeks);
+    retailer.further_customers = arguments.further_customers.unwrap_or(retailer.further_customers);
+    if let Some(promotions) = arguments.promotions {
+        retailer::with_promotions(&mut retailer, promotions as usize);
+    }
+    retailer::write(&retailer, arguments.format.unwrap_or(Format::Csv), arguments.out.as_deref())
+}
+
+/// The coupon of the bundled sample.
+fn sample(arguments: &Arguments) -> Result<()> {
+    if arguments.weeks.is_some() || arguments.promotions.is_some() || arguments.further_customers.is_some() || arguments.format.is_some() {
+        return Err("--weeks, --promotions, --further-customers and --format need a retailer: give --preset or --retailer".into());
+    }
+    let default = SeniorMeat::default();
+    let (seed, customers) = (arguments.seed.unwrap_or(default.seed), arguments.customers.unwrap_or(default.customers));
+    let world = SeniorMeat { seed, customers, ..default }.draw()?;
+    let out = arguments.out.as_deref().ok_or("--out is needed")?;
+    let at = |name: &str| out.join(name);
+    fs::create_dir_all(out)?;
     let mut packed = GzBuilder::new().mtime(0).write(BufWriter::new(File::create(at("transactions.csv.gz"))?), Compression::best());
     packed.write_all(csv(&world.transactions)?.as_bytes())?;
     packed.finish()?.flush()?;
@@ -56,7 +113,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     fs::write(at("assignments.csv"), assignments(&world))?;
     fs::write(at("promotion.toml"), promotion_file(&world)?)?;
     fs::write(at("truth.json"), serde_json::to_string_pretty(&world.truth)? + "\n")?;
-    eprintln!("{} lines of {} customers written to {}", world.transactions.height(), world.assignment.len(), arguments.out.display());
+    eprintln!("{} lines of {} customers written to {}", world.transactions.height(), world.assignment.len(), out.display());
     Ok(())
 }
 

@@ -143,6 +143,8 @@ pub enum Input {
     Cells,
     /// The design handed to an estimator.
     Design,
+    /// The file of a ledger index.
+    Index,
 }
 
 impl fmt::Display for Input {
@@ -158,6 +160,7 @@ impl fmt::Display for Input {
             Self::OtherPromotions => "other promotions",
             Self::Cells => "cells",
             Self::Design => "design",
+            Self::Index => "ledger index",
         })
     }
 }

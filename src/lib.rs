@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cells;
+pub mod coverage;
 pub mod effects;
 pub mod elsewhere;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod files;
 mod known;
 pub mod ledger;
 pub mod measure;
+pub mod portfolio;
 pub mod profit;
 pub mod report;
 pub mod simulate;

@@ -17,6 +17,8 @@ use crate::study::{Arm, DfRule};
 const BLOCK: usize = 256;
 /// Blocks whose matrices are held at once.
 const BLOCKS_AT_ONCE: usize = 64;
+/// Products of scores held at once by all of them: with thousands of outcomes one block is much.
+const HELD: usize = 1 << 25;
 /// Fewer values than this are not worth another thread.
 const SMALL: usize = 1 << 14;
 /// Variances below this share of the raw second moment are rounding.
@@ -264,19 +266,18 @@ fn moments(fit: &Fit, part: &Part, [columns, within]: [&[&[f64]]; 2], slopes: &[
         let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
         Sums { weighted, rest, mean: first + left, raw }
     });
-    let means: Vec<f64> = match &fit.cells {
-        None => by_column.iter().map(|s| s.mean).collect(),
-        Some(_) => {
-            let of_part = |column: &&[f64]| -> Vec<f64> { part.rows.iter().map(|&row| column[row as usize]).collect() };
-            within.iter().map(|column| part.mean(&of_part(column))).collect()
-        }
+    let means: Vec<f64> = if fit.cells.is_some() {
+        let of_part = |column: &&[f64]| -> Vec<f64> { part.rows.iter().map(|&row| column[row as usize]).collect() };
+        within.iter().map(|column| part.mean(&of_part(column))).collect()
+    } else {
+        by_column.iter().map(|s| s.mean).collect()
     };
     let mut covariance = vec![0.0; columns.len() * columns.len()];
     // Clusters have their own covariance.
     let rows = if fit.clusters.is_some() { 0 } else { part.rows.len() };
     let blocks: Vec<usize> = (0..rows.div_ceil(BLOCK)).collect();
     // Some blocks at a time, added in order: the same bits on any number of threads, and bounded memory.
-    for some in blocks.chunks(BLOCKS_AT_ONCE) {
+    for some in blocks.chunks((HELD / covariance.len().max(1)).clamp(1, BLOCKS_AT_ONCE)) {
         let of = |block: &usize| Block::new(part, *block, within, &means, slopes);
         let found: Vec<Block> = if rows * columns.len() < SMALL { some.iter().map(of).collect() } else { some.par_iter().map(of).collect() };
         for block in &found {

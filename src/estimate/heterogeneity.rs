@@ -32,10 +32,13 @@ pub fn cochran(estimates: &[f64], std_errors: &[f64]) -> Option<Heterogeneity> {
 
 /// The same for k effects at once: `sum d_s' V_s^-1 d_s`, `d_s = estimate_s - mean`, the mean `(sum V_s^-1)^-1 sum V_s^-1 estimate_s`, `V_s` the covariance of
 /// group s (row-major, k x k); chi-square with `k (S - 1)` degrees of freedom (Jackson, White and Riley 2012). Assumptions are those of [`cochran`]. Groups
-/// whose covariance has no inverse are left out; `None` where fewer than two are left, or there are no effects.
+/// whose covariance has no inverse are left out; `None` where fewer than two are left, there are no effects, or a list has another length.
 #[must_use]
 pub fn joint(estimates: &[Vec<f64>], covariances: &[Vec<f64>]) -> Option<Heterogeneity> {
     let k = estimates.first()?.len();
+    if estimates.iter().any(|e| e.len() != k) || covariances.iter().any(|v| v.len() != k * k) {
+        return None;
+    }
     let inverse = |v: &Vec<f64>| {
         let scale: Vec<f64> = (0..k).map(|i| v[i * k + i].sqrt()).collect();
         if !scale.iter().all(|s| *s > 0.0) {

@@ -158,12 +158,16 @@ impl Part {
         let (first, left) = self.two_passes(y);
         let mean = first + left;
         let Some((index, centred)) = &self.slopes else {
-            y.iter_mut().for_each(|y| *y -= mean);
+            for y in y {
+                *y -= mean;
+            }
             return;
         };
         // Some rows at a time stay where they are near.
         for (at, y) in y.chunks_mut(NEAR).enumerate() {
-            y.iter_mut().for_each(|y| *y -= mean);
+            for y in &mut *y {
+                *y -= mean;
+            }
             for (x, slope) in centred.iter().zip(&slopes[*index]) {
                 y.iter_mut().zip(&x[at * NEAR..]).for_each(|(residual, x)| *residual -= slope * x);
             }

@@ -21,6 +21,8 @@ const BOTTOM: f64 = 0.01;
 const TOP: f64 = 20.0;
 /// Points of less weight than this, beside the heaviest, say nothing of an interval.
 const LIGHT: f64 = 1e-7;
+/// No estimate or standard error is larger, none of the latter smaller than its inverse.
+const LARGEST: f64 = 1e60;
 /// Points that stand for the grid in a segment's posterior.
 const NODES: usize = 12;
 /// Halley's last step, in standard deviations; its cube is what is left.
@@ -43,10 +45,16 @@ pub struct Shrunk {
 ///
 /// Estimates are independent, in one unit, which is that of the result, with standard errors taken as known; `confidence` lies strictly between 0 and 1.
 ///
-/// `None` below [`LEAST`] estimates, where there is not one standard error an estimate, or where one is not above zero.
+/// `None` below [`LEAST`] estimates, where there is not one standard error an estimate, where one is not above zero, or a
+/// number is so large or small (beyond 1e60, below 1e-60) that what is made of its square does not fit; neither for another `confidence`.
 #[must_use]
 pub fn shrink(estimates: &[f64], std_errors: &[f64], confidence: f64) -> Option<Vec<Shrunk>> {
-    if estimates.len() < LEAST || estimates.len() != std_errors.len() || !std_errors.iter().all(|se| *se > 0.0) {
+    let usable = |(estimate, se): (&f64, &f64)| estimate.abs() <= LARGEST && *se >= 1.0 / LARGEST && *se <= LARGEST;
+    if estimates.len() < LEAST
+        || estimates.len() != std_errors.len()
+        || !estimates.iter().zip(std_errors).all(usable)
+        || !(confidence > 0.0 && confidence < 1.0)
+    {
         return None;
     }
     let nodes = nodes(&posterior_of_tau(estimates, std_errors), estimates, std_errors);

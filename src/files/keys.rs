@@ -32,6 +32,9 @@ const PLAIN_WORDS: [(&str, &str); 11] = [
     ("enum", "a text in quotation marks"),
 ];
 
+/// Problems that are looked for: each is found by reading what is left once more.
+const MOST: usize = 100;
+
 /// The text of a TOML file, for telling lines and quoting values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Document<'a>(pub(super) &'a str);
@@ -63,11 +66,16 @@ impl Document<'_> {
 ///
 /// # Errors
 /// An input error with every key and value that does not fit: each is noted and left out, until nothing else is found. That a key
-/// of `said` is missing is known and not said again.
+/// of `said` is missing is known and not said again. Of very many only the first are told, and that there may be more.
 pub(super) fn deserialize<T: DeserializeOwned>(document: Document, mut table: Spanned<DeTable<'_>>, at: &str, said: &[&str]) -> Result<T> {
     let mut problems = Vec::new();
     let mut left_out: Vec<String> = said.iter().map(|key| join(at, key)).collect();
     loop {
+        if left_out.len() >= MOST + said.len() {
+            let more = Problem::new(Input::Promotion, Fault::Malformed, "there may be more problems than these");
+            problems.push(more.remedy("Mend these first"));
+            break;
+        }
         let error = match T::deserialize(Deserializer::from(table.clone())) {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => break,

@@ -1,8 +1,9 @@
 //! The value of an amount on a line.
 
+use super::Ledger;
 use super::frames::texts as column_texts;
+use super::kept::Kept;
 use super::matching::Hit;
-use super::{Ledger, lines::number_hint};
 use crate::cells::{AmountSource, AmountSpec, Partition};
 use crate::error::{Error, Fault, Input, Problem, Result};
 use crate::study::Where;
@@ -19,38 +20,37 @@ pub(super) struct AmountPlan<'a> {
 }
 
 impl<'a> AmountPlan<'a> {
-    pub(super) fn new(ledger: &Ledger, partition: &Partition, amount: &'a AmountSpec) -> Result<Self> {
+    pub(super) fn new(kept: &Kept, partition: &Partition, amount: &'a AmountSpec) -> Result<Self> {
         let source = &amount.source;
-        let kept = |column: &str| {
-            ledger.number(column).ok_or_else(|| {
-                let remedy = format!("{}Keep it when the ledger is made: `promotion.columns()` names all that a promotion needs", number_hint(ledger, column));
+        let known = |column: &str| {
+            kept.number(column).ok_or_else(|| {
+                let remedy = format!("{}Keep it when the ledger is made: `promotion.columns()` names all that a promotion needs", kept.number_hint(column));
                 let problem = Problem::new(Input::Transactions, Fault::MissingColumn, "the ledger did not keep this column").column(column);
                 Error::from(problem.remedy(remedy))
             })
         };
         let (mask, ex_vat) = match source {
             AmountSource::Column { column, ex_vat, condition } => {
-                let mask = condition.as_ref().map(|c| mask(ledger, partition, c)).transpose()?.flatten();
-                kept(column)?;
+                let mask = condition.as_ref().map(|c| mask(kept, partition, c)).transpose()?.flatten();
+                known(column)?;
                 (mask, *ex_vat)
             }
             AmountSource::Cost { otherwise, ex_vat, .. } => {
                 for (column, _) in otherwise.iter().flatten() {
-                    kept(column)?;
+                    known(column)?;
                 }
                 (None, !ex_vat.is_empty())
             }
             AmountSource::PerUnit { .. } => (None, false),
         };
-        let vat = if ex_vat && ledger.products.has("vat") { partition.by_product(&ledger.products.numbers("vat")?) } else { Vec::new() };
+        let vat = if ex_vat && kept.products.has("vat") { partition.by_product(&kept.products.numbers("vat")?) } else { Vec::new() };
         Ok(Self { source, mask, ex_vat, vat })
     }
 
-    /// What a chunk offers for this amount.
-    pub(super) fn values<'s>(&'s self, ledger: &'s Ledger, chunk: usize) -> Result<Values<'s>> {
-        let number = |name: &str| ledger.number_chunk(name, chunk);
-        let line = |there: bool, name: &str| if there { ledger.line_chunk(name, chunk).map(Some) } else { Ok(None) };
-        let vat = || Ok::<_, Error>(LineOrProduct { line: line(ledger.has.vat, "vat")?, product: &self.vat });
+    /// What some lines offer for this amount.
+    pub(super) fn values<'s>(&'s self, lines: &impl LineColumns<'s>) -> Result<Values<'s>> {
+        let number = |name: &str| lines.number(name);
+        let vat = || Ok::<_, Error>(LineOrProduct { line: lines.vat()?, product: &self.vat });
         match self.source {
             AmountSource::Column { column, ex_vat, condition } => {
                 let values = number(column)?;
@@ -58,7 +58,7 @@ impl<'a> AmountPlan<'a> {
                 let mask = match (condition, &self.mask) {
                     (None, _) => Mask::All,
                     (Some(_), Some(mask)) => Mask::Products(mask),
-                    (Some(condition), None) => Mask::Rows(text_mask(ledger, condition, chunk)?),
+                    (Some(condition), None) => Mask::Rows(lines.meeting(condition)?),
                 };
                 Ok(Values { base, mask })
             }
@@ -69,7 +69,7 @@ impl<'a> AmountPlan<'a> {
                         .map(|(name, factor)| Ok(Term { factor: *factor, values: number(name)?, ex_vat: ex_vat.contains(name) }))
                         .collect::<Result<Vec<_>>>()
                 };
-                let cost = LineOrProduct { line: line(ledger.has.unit_cost, "unit_cost")?, product: unit_cost };
+                let cost = LineOrProduct { line: lines.unit_cost()?, product: unit_cost };
                 let otherwise = otherwise.as_ref().map(terms).transpose()?;
                 Ok(Values { base: Base::Cost { quantity: number("quantity")?, cost, otherwise, vat: vat()? }, mask: Mask::All })
             }
@@ -78,19 +78,54 @@ impl<'a> AmountPlan<'a> {
     }
 }
 
-/// The rows of a chunk whose text meets a condition.
-fn text_mask(ledger: &Ledger, condition: &Where, chunk: usize) -> Result<Vec<bool>> {
-    let texts = column_texts(&ledger.column(&format!("text:{}", condition.column))?.clone().into())?;
-    let array = texts.downcast_iter().nth(chunk);
-    Ok(array.map(|array| array.iter().map(|t| t.is_some_and(|t| condition.holds(t))).collect()).unwrap_or_default())
+/// The columns of some lines, one value a line.
+pub(super) trait LineColumns<'s> {
+    /// A numeric column that was kept.
+    fn number(&self, name: &str) -> Result<&'s [f64]>;
+
+    /// The unit cost of the lines, NaN where it is not known; `None` where lines have none.
+    fn unit_cost(&self) -> Result<Option<&'s [f64]>>;
+
+    /// The VAT rate of the lines, NaN where it is not known; `None` where lines have none.
+    fn vat(&self) -> Result<Option<&'s [f64]>>;
+
+    /// Which lines meet a condition on a text column of theirs.
+    fn meeting(&self, condition: &Where) -> Result<Vec<bool>>;
+}
+
+/// The lines of one chunk of a ledger.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfChunk<'s> {
+    pub(super) ledger: &'s Ledger,
+    pub(super) chunk: usize,
+}
+
+impl<'s> LineColumns<'s> for OfChunk<'s> {
+    fn number(&self, name: &str) -> Result<&'s [f64]> {
+        self.ledger.number_chunk(name, self.chunk)
+    }
+
+    fn unit_cost(&self) -> Result<Option<&'s [f64]>> {
+        if self.ledger.kept.has.unit_cost { self.ledger.line_chunk("unit_cost", self.chunk).map(Some) } else { Ok(None) }
+    }
+
+    fn vat(&self) -> Result<Option<&'s [f64]>> {
+        if self.ledger.kept.has.vat { self.ledger.line_chunk("vat", self.chunk).map(Some) } else { Ok(None) }
+    }
+
+    fn meeting(&self, condition: &Where) -> Result<Vec<bool>> {
+        let texts = column_texts(&self.ledger.column(&format!("text:{}", condition.column))?.clone().into())?;
+        let array = texts.downcast_iter().nth(self.chunk);
+        Ok(array.map(|array| array.iter().map(|t| t.is_some_and(|t| condition.holds(t))).collect()).unwrap_or_default())
+    }
 }
 
 /// The products that meet a condition on a product column; `None` where the column is one of the lines.
-fn mask(ledger: &Ledger, partition: &Partition, condition: &Where) -> Result<Option<Vec<bool>>> {
-    if ledger.texts.contains(&condition.column) && !ledger.products.has(&condition.column) {
+fn mask(kept: &Kept, partition: &Partition, condition: &Where) -> Result<Option<Vec<bool>>> {
+    if kept.texts.contains(&condition.column) && !kept.products.has(&condition.column) {
         return Ok(None);
     }
-    let texts = ledger.products.texts(&condition.column)?;
+    let texts = kept.products.texts(&condition.column)?;
     let meets = |index: usize| texts.get(index).is_some_and(|t| condition.holds(t));
     Ok(Some((0..partition.products.len()).map(meets).collect()))
 }

@@ -55,6 +55,9 @@ impl IdColumn {
             return Err(problem.first(row.unwrap_or(0)).count(wide.null_count() - series.null_count()).remedy("Cast the column to text").into());
         }
         let integers = wide.i64()?;
+        if integers.null_count() > 0 && integers.min() == Some(i64::MIN) {
+            return Err(least_id(series.name(), input).into());
+        }
         let filled = if integers.null_count() > 0 { integers.fill_null_with_values(i64::MIN)? } else { integers.clone() };
         Ok(Self::Integers(filled))
     }
@@ -82,6 +85,12 @@ impl IdColumn {
             Self::Texts(_) => "text",
         }
     }
+}
+
+/// The problem of an id that is the mark of a missing one.
+pub(crate) fn least_id(column: &str, input: Input) -> Problem {
+    let problem = Problem::new(input, Fault::OutOfRange, "an id is the least 64-bit integer, which stands for a missing one").column(column);
+    problem.value(i64::MIN).remedy("Cast the column to text")
 }
 
 /// The problem of nulls in a column that may hold none.

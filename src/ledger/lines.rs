@@ -2,8 +2,8 @@
 
 use polars::prelude::*;
 
-use super::columns::did_you_mean;
 use super::frames::{self, IdColumn, collect, column, missing, null_problem};
+use super::kept::{Has, Kept, Number};
 use super::{Columns, ProductTable, scan};
 use crate::error::{Fault, Input, Problem, Problems, Result};
 use crate::study::{Day, DaySpan, Ids};
@@ -15,35 +15,9 @@ use crate::study::{Day, DaySpan, Ids};
 pub struct Ledger {
     /// Columns with aligned chunks: `customer`, `day`, `product`, and those of [`KEPT`] that were there.
     frame: DataFrame,
-    pub(crate) numbers: Vec<Number>,
-    pub(crate) texts: Vec<String>,
-    pub(crate) has: Has,
     /// First and last day of each block of each chunk.
     pub(crate) blocks: Vec<Vec<(i32, i32)>>,
-    pub(crate) products: ProductTable,
-    days: DaySpan,
-    pub(crate) user_measures: Vec<String>,
-}
-
-/// A numeric column of the lines.
-#[derive(Debug, Clone)]
-pub(crate) struct Number {
-    pub(crate) name: String,
-    /// What the frame calls it.
-    pub(crate) in_frame: String,
-    /// Nulls that were taken as 0.
-    pub(crate) nulls: usize,
-}
-
-/// Which optional columns there are.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says whether one optional column is there")]
-pub(crate) struct Has {
-    pub(crate) basket: bool,
-    pub(crate) store: bool,
-    pub(crate) unit_cost: bool,
-    pub(crate) flag: bool,
-    pub(crate) vat: bool,
+    pub(crate) kept: Kept,
 }
 
 /// Transaction lines as plain slices, for callers without polars (or with another version of it).
@@ -150,7 +124,7 @@ impl Ledger {
     /// One input error with a problem for each column that holds a NaN, an infinite number or one beyond 1e60: the first row and value, and how many.
     pub fn check(&self) -> Result<()> {
         let mut problems = Problems::default();
-        for number in &self.numbers {
+        for number in &self.kept.numbers {
             if let Some(problem) = unusable_values(self.frame.column(&number_name(&number.name))?, &number.in_frame) {
                 problems.push(problem);
             }
@@ -173,18 +147,13 @@ impl Ledger {
     /// The days it covers: as said by [`Columns::days`], else the first and last day found.
     #[must_use]
     pub fn days(&self) -> DaySpan {
-        self.days
+        self.kept.days
     }
 
     /// The product table.
     #[must_use]
     pub fn products(&self) -> &ProductTable {
-        &self.products
-    }
-
-    /// Whether a numeric column was kept.
-    pub(crate) fn number(&self, name: &str) -> Option<&Number> {
-        self.numbers.iter().find(|n| n.name == name)
+        &self.kept.products
     }
 
     /// How many chunks the columns have.
@@ -222,10 +191,13 @@ impl Ledger {
     }
 }
 
+/// What to do about an amount that cannot be reckoned with.
+pub(super) const AMOUNT_REMEDY: &str = "Write the amount, 0 where there is none, or leave the line out";
+
 /// The problem of values in a column of amounts that cannot be reckoned with.
 fn unusable_values(column: &Column, in_frame: &str) -> Option<Problem> {
     let values = column.as_materialized_series().f64().ok()?;
-    scan::unusable(|| values.iter(), in_frame, Input::Transactions, "Write the amount, 0 where there is none, or leave the line out")
+    scan::unusable(|| values.iter(), in_frame, Input::Transactions, AMOUNT_REMEDY)
 }
 
 /// The name of a number of each line that is no amount: `unit_cost`, `vat`.
@@ -415,7 +387,8 @@ impl Aligned {
                 .remedy("Mend first_day or last_day")
         })?;
         let user_measures = columns.expressions().iter().map(|(name, _)| name.clone()).collect();
-        Ok(Ledger { frame: self.frame, numbers: self.numbers, texts: self.texts, has: self.has, blocks, products, days, user_measures })
+        let kept = Kept { numbers: self.numbers, texts: self.texts, has: self.has, products, days, user_measures };
+        Ok(Ledger { frame: self.frame, blocks, kept })
     }
 }
 
@@ -486,9 +459,4 @@ fn row_wise(whole: &DataFrame, name: &str, expression: &Expr) -> Result<Column> 
         }
     }
     Ok(values)
-}
-
-/// A hint at the nearest numeric column that was kept.
-pub(crate) fn number_hint(ledger: &Ledger, name: &str) -> String {
-    did_you_mean(name, ledger.numbers.iter().map(|n| n.name.as_str()))
 }

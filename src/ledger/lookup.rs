@@ -14,7 +14,7 @@ type TextArray = <StringType as PolarsDataType>::Array;
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Codes of integer ids: a plain table where the ids are near each other, else a hash map.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Integers {
     Direct { first: i64, codes: Vec<u32> },
     Hashed(HashMap<i64, u32>),
@@ -67,14 +67,14 @@ impl<'a> Lookup<'a> {
                 Ok(Codes::Integers(lookup, ids.downcast_iter().map(|array| array.values().as_slice()).collect()))
             }
             (Self::Texts(lookup), IdColumn::Texts(ids)) => Ok(Codes::Texts(lookup, ids.downcast_iter().collect())),
-            _ => {
-                let text = format!("{name} ids are {} here and {} in the transactions", ids.kind(), column.kind());
-                Err(Problem::new(input, Fault::IdTypes, text)
-                    .column(name)
-                    .remedy("Cast one of the two, so that ids can meet: 7 and \"7\" are different ids")
-                    .into())
-            }
+            _ => Err(Self::id_types(ids.kind(), column.kind(), name, input).into()),
         }
+    }
+
+    /// The problem of ids of different types.
+    pub(crate) fn id_types(here: &str, there: &str, name: &str, input: Input) -> Problem {
+        let text = format!("{name} ids are {here} here and {there} in the transactions");
+        Problem::new(input, Fault::IdTypes, text).column(name).remedy("Cast one of the two, so that ids can meet: 7 and \"7\" are different ids")
     }
 }
 

@@ -12,7 +12,7 @@ use super::lookup::{Codes, Keys, Lookup, NONE, text_key};
 use super::scan::BLOCK;
 use crate::cells::{MarkdownRule, OfferRule, Partition, Role};
 use crate::error::{Fault, Input, Problem, Result};
-use crate::study::{Arm, Assignment, Ids, Period};
+use crate::study::{Arm, Assignment, DaySpan, Ids, Period};
 
 /// A line of an assigned customer in a window.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +72,7 @@ pub(super) struct IdColumns {
 
 impl IdColumns {
     pub(super) fn new(ledger: &Ledger) -> Result<Self> {
-        let store = if ledger.has.store { Some(ledger.ids("store")?) } else { None };
+        let store = if ledger.kept.has.store { Some(ledger.ids("store")?) } else { None };
         Ok(Self { customer: ledger.ids("customer")?, product: ledger.ids("product")?, store })
     }
 }
@@ -172,7 +172,7 @@ impl<'a> Matcher<'a> {
             span_of_day,
             first_atoms: partition.first_atoms(),
             spans: partition.spans.len(),
-            flags: if ledger.has.flag { flags(ledger)? } else { Vec::new() },
+            flags: if ledger.kept.has.flag { flags(ledger)? } else { Vec::new() },
             sales: Sales::None,
             logged,
         };
@@ -276,16 +276,7 @@ impl<'a> Matcher<'a> {
     }
 
     fn on_sale(&self, product: u32, day: i32, chunk: usize, row: usize) -> bool {
-        match &self.sales {
-            Sales::None => false,
-            Sales::Flag(_) => self.flag(chunk, row),
-            Sales::Calendar(by_product) => {
-                let store = || self.stores.as_ref().and_then(|keys| keys.get(chunk, row));
-                by_product
-                    .get(product as usize)
-                    .is_some_and(|sales| sales.iter().any(|(first, last, at)| *first <= day && day <= *last && (at.is_none() || *at == store())))
-            }
-        }
+        self.sales.hold(product, day, || self.flag(chunk, row), || self.stores.as_ref().and_then(|keys| keys.get(chunk, row)))
     }
 
     fn flag(&self, chunk: usize, row: usize) -> bool {
@@ -296,24 +287,14 @@ impl<'a> Matcher<'a> {
         match &self.partition.markdown {
             MarkdownRule::None => Ok(Sales::None),
             MarkdownRule::Flag => self.checked_flags().map(Sales::Flag),
-            MarkdownRule::Calendar(by_product) => {
-                let integers = matches!(self.stores, Some(Keys::Integers(_)));
-                // A text that is no integer is no integer store: i64::MIN is the mark of a null and never a key.
-                let key = |store: &String| if integers { store.trim().parse::<i64>().unwrap_or(i64::MIN) as u64 } else { text_key(store) };
-                let days = |sales: &Vec<crate::cells::SaleDays>| {
-                    sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect()
-                };
-                Ok(Sales::Calendar(by_product.iter().map(days).collect()))
-            }
+            MarkdownRule::Calendar(_) => Ok(Sales::Calendar(Sales::calendar(&self.partition.markdown, matches!(self.stores, Some(Keys::Integers(_)))))),
         }
     }
 
     /// The flag of every listed product, day and store of the promotion, for all lines of the ledger: it must not depend on the customer.
-    /// Gives for each product and day how many stores were seen, and in how many it was on sale.
     fn checked_flags(&self) -> Result<HashMap<(u32, i32), (u32, u32)>> {
         let promotion = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days);
-        let mut seen: HashMap<(u32, i32, u64), (bool, usize)> = HashMap::new();
-        let (mut differing, mut first, mut offset) = (0, None, 0);
+        let (mut flags, mut offset) = (Flags::default(), 0);
         for chunk in 0..self.ledger.chunks() {
             let days = self.ledger.day_chunk(chunk)?;
             for (row, &day) in days.iter().enumerate() {
@@ -325,48 +306,114 @@ impl<'a> Matcher<'a> {
                     continue;
                 }
                 let store = self.stores.as_ref().and_then(|keys| keys.get(chunk, row)).unwrap_or(0);
-                let flag = self.flag(chunk, row);
-                let (known, _) = *seen.entry((product, day, store)).or_insert((flag, offset + row));
-                if known != flag {
-                    differing += 1;
-                    first.get_or_insert((offset + row, product, day));
-                }
+                flags.add(product, day, store, self.flag(chunk, row), offset + row);
             }
             offset += days.len();
         }
-        if let Some((row, product, day)) = first {
+        flags.finish(self.partition)
+    }
+
+    /// For each product of the partition the share of the promotion's days on which it is on general sale; `None` where that is not seen.
+    pub(super) fn share_on_sale(&self, stores: usize) -> Vec<Option<f64>> {
+        let Some(span) = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days) else { return Vec::new() };
+        self.sales.share(self.partition.products.len(), span, stores)
+    }
+}
+
+impl Sales {
+    /// The days on sale of a calendar, with stores as keys; nothing for other rules.
+    pub(super) fn calendar(rule: &MarkdownRule, integer_stores: bool) -> Vec<Vec<(i32, i32, Option<u64>)>> {
+        let MarkdownRule::Calendar(by_product) = rule else { return Vec::new() };
+        // A text that is no integer is no integer store: i64::MIN is the mark of a null and never a key.
+        let key = |store: &String| if integer_stores { store.trim().parse::<i64>().unwrap_or(i64::MIN) as u64 } else { text_key(store) };
+        let days = |sales: &Vec<crate::cells::SaleDays>| sales.iter().map(|s| (s.days.first.epoch(), s.days.last.epoch(), s.store.as_ref().map(key))).collect();
+        by_product.iter().map(days).collect()
+    }
+
+    /// Whether a line is on sale.
+    #[inline]
+    pub(super) fn hold(&self, product: u32, day: i32, flag: impl Fn() -> bool, store: impl Fn() -> Option<u64>) -> bool {
+        match self {
+            Self::None => false,
+            Self::Flag(_) => flag(),
+            Self::Calendar(by_product) => by_product
+                .get(product as usize)
+                .is_some_and(|sales| sales.iter().any(|(first, last, at)| *first <= day && day <= *last && (at.is_none() || *at == store()))),
+        }
+    }
+
+    /// For each of so many products the share of some days on which it is on general sale; nothing where sales are not told apart.
+    pub(super) fn share(&self, products: usize, span: DaySpan, stores: usize) -> Vec<Option<f64>> {
+        let (first, last) = (span.first.epoch(), span.last.epoch());
+        match self {
+            Self::None => Vec::new(),
+            Self::Flag(by_day) => {
+                let mut seen: Vec<Vec<(i32, f64)>> = vec![Vec::new(); products];
+                for ((product, day), (stores, on_sale)) in by_day {
+                    seen[*product as usize].push((*day, f64::from(*on_sale) / f64::from(*stores)));
+                }
+                seen.into_iter().map(|days| seen_share(days, first, last)).collect()
+            }
+            Self::Calendar(by_product) => by_product.iter().map(|sales| Some(calendar_share(sales, first, last, stores))).collect(),
+        }
+    }
+}
+
+/// The flag of each product, day and store, which must be one.
+#[derive(Debug, Default)]
+pub(super) struct Flags {
+    seen: HashMap<(u32, i32, u64), bool>,
+    differing: usize,
+    /// Row, product and day of the first line that differs.
+    first: Option<(usize, u32, i32)>,
+}
+
+impl Flags {
+    /// Adds a line; lines come in the order of rows.
+    pub(super) fn add(&mut self, product: u32, day: i32, store: u64, flag: bool, row: usize) {
+        if *self.seen.entry((product, day, store)).or_insert(flag) != flag {
+            self.differing += 1;
+            self.first.get_or_insert((row, product, day));
+        }
+    }
+
+    /// Whether a flag differs.
+    pub(super) fn differ(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// For each product and day how many stores were seen, and in how many it was on sale.
+    pub(super) fn finish(self, partition: &Partition) -> Result<HashMap<(u32, i32), (u32, u32)>> {
+        if let Some((row, product, day)) = self.first {
             return Err(Problem::new(Input::Transactions, Fault::FlagDiffers, "the general-sale flag differs within a product and day")
                 .column("markdown")
                 .first(row)
-                .value(format!("product {}, {}", self.partition.products.text(product as usize), crate::study::Day::from_epoch(day)))
-                .count(differing)
+                .value(format!("product {}, {}", partition.products.text(product as usize), crate::study::Day::from_epoch(day)))
+                .count(self.differing)
                 .remedy("The flag must come from the calendar, never from the price the customer chose to pay; give calendar_file, or a flag that is constant within product and day (and store)")
                 .into());
         }
         let mut by_day: HashMap<(u32, i32), (u32, u32)> = HashMap::new();
-        for ((product, day, _), (flag, _)) in seen {
+        for ((product, day, _), flag) in self.seen {
             let entry = by_day.entry((product, day)).or_default();
             entry.0 += 1;
             entry.1 += u32::from(flag);
         }
         Ok(by_day)
     }
+}
 
-    /// For each product of the partition the share of the promotion's days on which it is on general sale; `None` where that is not seen.
-    pub(super) fn share_on_sale(&self, stores: usize) -> Vec<Option<f64>> {
-        let Some(span) = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days) else { return Vec::new() };
-        match &self.sales {
-            Sales::None => Vec::new(),
-            Sales::Flag(by_day) => {
-                let mut seen: Vec<Vec<(i32, f64)>> = vec![Vec::new(); self.partition.products.len()];
-                for ((product, day), (stores, on_sale)) in by_day {
-                    seen[*product as usize].push((*day, f64::from(*on_sale) / f64::from(*stores)));
-                }
-                seen.into_iter().map(|days| seen_share(days, span.first.epoch(), span.last.epoch())).collect()
-            }
-            Sales::Calendar(by_product) => by_product.iter().map(|sales| Some(calendar_share(sales, span.first.epoch(), span.last.epoch(), stores))).collect(),
+/// The mean share on general sale by role (focal, substitute, other) of the products where it is seen; `None` where sales are not told apart.
+pub(super) fn on_sale_by_role(partition: &Partition, share: &[Option<f64>]) -> Option<[f64; 3]> {
+    let mut sums = [(0.0, 0.0); 3];
+    for (product, share) in share.iter().enumerate() {
+        if let Some(share) = share {
+            let sum = &mut sums[role_of(partition, product as u32) as usize];
+            sum.0 += share;
+            sum.1 += 1.0;
         }
     }
+    (!share.is_empty()).then(|| sums.map(|(sum, n)| if n > 0.0 { sum / n } else { 0.0 }))
 }
 
 /// The mean over days of the share of stores in which a product is on sale, where that is seen on some days only: a day on which nobody bought the product

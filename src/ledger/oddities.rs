@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::Ledger;
 use super::amounts::AmountPlan;
-use super::lines::Number;
+use super::kept::{Kept, Number};
 use super::matching::{DayLines, Hit};
 use super::repeats::Sampled;
 use super::scan::{TICKS, magnitude};
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::study::Day;
 
 /// The columns of every ledger; a return has a negative value in them.
-const SIZES: [&str; 2] = ["quantity", "net_sales"];
+pub(super) const SIZES: [&str; 2] = ["quantity", "net_sales"];
 
 /// Facts of the used lines (those of assigned customers in a window) by which wrong inputs are known.
 ///
@@ -136,12 +136,12 @@ fn larger(found: Option<LargestLine>, later: Option<LargestLine>) -> Option<Larg
 }
 
 /// The columns that are looked at: quantity, net sales, and those of amounts that ought to be positive where the quantity is.
-pub(super) fn columns<'l>(ledger: &'l Ledger, plan: &[AmountPlan<'_>]) -> Vec<&'l Number> {
+pub(super) fn columns<'l>(kept: &'l Kept, plan: &[AmountPlan<'_>]) -> Vec<&'l Number> {
     let signed = plan.iter().filter_map(|plan| match plan.source {
         AmountSource::Column { column, condition: None, .. } if !SIZES.contains(&column.as_str()) => Some(column.as_str()),
         _ => None,
     });
-    SIZES.into_iter().chain(signed).filter_map(|column| ledger.number(column)).collect()
+    SIZES.into_iter().chain(signed).filter_map(|column| kept.number(column)).collect()
 }
 
 /// A column as the transactions have it.

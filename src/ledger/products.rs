@@ -31,10 +31,23 @@ impl ProductTable {
             return Err(problem.into());
         }
         let ids = IdColumn::new(ids_column, Input::Products)?.to_ids();
+        if matches!(&ids, Ids::Integers(ids) if ids.contains(&i64::MIN)) {
+            return Err(frames::least_id(ids_column.name(), Input::Products).into());
+        }
         let (keep, repeated) = distinct(&ids, &frame, columns)?;
         let named = rename(&frame, columns)?;
         let (ids, frame) = if repeated == 0 { (ids, named) } else { (pick(&ids, &keep), named.take(&IdxCa::from_vec("keep".into(), keep))?) };
         Ok(Self { ids, frame, repeated })
+    }
+
+    /// The table of its ids and other columns, which were checked before.
+    pub(super) fn of_parts(ids: Ids, frame: DataFrame, repeated: usize) -> Self {
+        Self { ids, frame, repeated }
+    }
+
+    /// The other columns.
+    pub(super) fn columns(&self) -> &[Column] {
+        self.frame.columns()
     }
 
     /// Makes the product table of plain lists, one value a product: `ids`, texts such as `category`, `supplier` and `brand`, numbers such as `unit_cost`

@@ -19,7 +19,7 @@ const SLACK: f64 = 1e-15;
 const LARGEST_SUM: f64 = 9e18;
 
 /// No amount is larger, so that squares of its products with quantities still fit.
-const LARGEST_AMOUNT: f64 = 1e60;
+pub(crate) const LARGEST_AMOUNT: f64 = 1e60;
 
 /// What a look at numbers found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,6 +82,14 @@ pub(crate) fn ticks(value: f64) -> i64 {
     // The same rounding as `one`, which found the value exact; beyond its reach the cast saturates.
     let ticks = value * TICKS;
     if ticks.abs() < LARGEST { ((ticks + ROUND) - ROUND) as i64 } else { ticks as i64 }
+}
+
+/// The whole ticks nearest to a value, and whether it is exact by the rule of [`look`].
+#[inline]
+pub(crate) fn nearest_ticks(value: f64) -> (f64, bool) {
+    let ticks = value * TICKS;
+    let whole = (ticks + ROUND) - ROUND;
+    (whole, ((ticks - whole).abs() - ticks.abs() * SLACK <= 0.0) & (ticks.abs() < LARGEST))
 }
 
 /// The magnitude of a value in whole ticks, at most 2^50: sums of it are the same in any order.

@@ -10,54 +10,40 @@ use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use super::Ledger;
-use super::amounts::{AmountPlan, LineOrProduct, Values};
-use super::lacking::{BadLines, Lacking};
+use super::amounts::{AmountPlan, LineColumns, LineOrProduct, OfChunk, Values};
+use super::lacking::Lacking;
 use super::lookup::{Keys, NONE, mix};
-use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, role_of};
+use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, on_sale_by_role, role_of};
 use super::oddities::{self, BlockOddities, Gathered, Raw, RepeatedLine, Repeats};
 use super::repeats::{Customers, Found, Sampled};
 use super::scan::{Numbers, TICKS, look, ticks};
 use super::unmet::{Unmet, unmet};
-use super::visits::Visits;
+use super::visits::{self, Visits};
 use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
-use crate::error::{Fault, Input, Problem, Problems, Result};
+use crate::error::Result;
 use crate::study::{Assignment, Day, Period};
-
-const NEGATIVE_COST: &str = "a unit cost is negative";
-const COST_REMEDY: &str = "Write what one unit costs, 0 or more; leave it empty where it is not known";
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
 const BLOCKS_AT_ONCE: usize = 64;
 
 impl CellSource for Ledger {
     fn catalogue(&self) -> Catalogue<'_> {
-        Catalogue {
-            products: &self.products,
-            days: self.days(),
-            numbers: self.numbers.iter().map(|n| n.name.as_str()).collect(),
-            texts: self.texts.iter().map(String::as_str).collect(),
-            user_measures: &self.user_measures,
-            line_cost: self.has.unit_cost,
-            line_vat: self.has.vat,
-            store: self.has.store,
-            flag: self.has.flag,
-            baskets: true,
-        }
+        self.kept.catalogue()
     }
 
     fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable> {
         let ids = IdColumns::new(self)?;
         let dictionaries = Dictionaries::new(assignment, partition);
         let matcher = Matcher::new(self, partition, assignment, &ids, &dictionaries)?;
-        let basket = if self.has.basket { Some(self.ids("basket")?) } else { None };
-        let plan = amounts.iter().map(|amount| AmountPlan::new(self, partition, amount)).collect::<Result<Vec<_>>>()?;
+        let basket = if self.kept.has.basket { Some(self.ids("basket")?) } else { None };
+        let plan = amounts.iter().map(|amount| AmountPlan::new(&self.kept, partition, amount)).collect::<Result<Vec<_>>>()?;
         let reader = Reader::new(self, partition, &matcher, &plan, basket.as_ref().map(Keys::new))?;
         let blocks: Vec<(usize, usize)> =
             self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
         let mut exact = vec![true; plan.len()];
         let mut sums = loop {
             let mut sums = Sums::new(self, partition, assignment.len(), &plan, &exact);
-            sums.gathered = Gathered::new(&oddities::columns(self, &plan), matcher.first_day, matcher.days());
+            sums.gathered = Gathered::new(&oddities::columns(&self.kept, &plan), matcher.first_day, matcher.days());
             match sums.read(&reader, &blocks)? {
                 Read::Whole => break sums,
                 Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| exact[amount] = false),
@@ -90,20 +76,20 @@ struct Chunk<'c> {
 
 impl<'c> Chunk<'c> {
     fn new(ledger: &'c Ledger, plan: &'c [AmountPlan<'_>], chunk: usize, offset: u64) -> Result<Self> {
-        let line = |there: bool, name: &str| if there { ledger.line_chunk(name, chunk).map(Some) } else { Ok(None) };
+        let lines = OfChunk { ledger, chunk };
         let cost = plan.iter().find_map(|plan| match plan.source {
             AmountSource::Cost { unit_cost, .. } => Some(unit_cost),
             _ => None,
         });
         let vat = plan.iter().find(|plan| plan.ex_vat);
-        let (line_cost, line_vat) = (line(ledger.has.unit_cost, "unit_cost")?, line(ledger.has.vat, "vat")?);
+        let (line_cost, line_vat) = (lines.unit_cost()?, lines.vat()?);
         Ok(Self {
             offset,
             days: ledger.day_chunk(chunk)?,
             quantity: ledger.number_chunk("quantity", chunk)?,
             net_sales: ledger.number_chunk("net_sales", chunk)?,
-            amounts: plan.iter().map(|plan| plan.values(ledger, chunk)).collect::<Result<_>>()?,
-            raw: oddities::columns(ledger, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
+            amounts: plan.iter().map(|plan| plan.values(&lines)).collect::<Result<_>>()?,
+            raw: oddities::columns(&ledger.kept, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
             unit_cost: cost.map(|product| LineOrProduct { line: line_cost, product }),
             vat: vat.map(|plan| LineOrProduct { line: line_vat, product: &plan.vat }),
         })
@@ -167,7 +153,7 @@ impl<'r> Reader<'r> {
         for hit in &read.hits {
             let row = hit.row as usize;
             self.count_line(&mut read.lines, hit, view.quantity[row], view.net_sales[row]);
-            read.lacking.look(hit, view.unit_cost.as_ref(), view.vat.as_ref());
+            read.lacking.look(hit, hit.row.into(), view.unit_cost.as_ref(), view.vat.as_ref());
             if self.partition.baskets {
                 read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
             }
@@ -181,7 +167,7 @@ impl<'r> Reader<'r> {
     /// The basket, else the day and store.
     fn visit_key(&self, chunk: usize, row: usize) -> u64 {
         let basket = self.baskets.as_ref().and_then(|keys| keys.get(chunk, row));
-        basket.unwrap_or_else(|| mix(self.store(chunk, row).unwrap_or(0) ^ (self.chunks[chunk].days[row] as u64) << 32) | 1 << 63)
+        visits::key(basket, self.store(chunk, row), self.chunks[chunk].days[row])
     }
 
     /// Lines among which repeats are looked for. How many lines are used so far hangs on the order of threads; in the end all are counted, and what is too
@@ -345,7 +331,7 @@ impl<'a> Sums<'a> {
     }
 
     fn finish(mut self, amounts: &[AmountSpec], assignment: &Assignment, facts: Facts) -> Result<CellTable> {
-        self.check()?;
+        self.lacking.check(&self.ledger.kept, self.partition, self.plan)?;
         let columns = self.columns();
         self.visits.merge();
         Ok(CellTable {
@@ -359,61 +345,6 @@ impl<'a> Sums<'a> {
             redemptions: self.visits.redemptions(self.partition, assignment),
             facts,
         })
-    }
-
-    /// What no measure can do without.
-    fn check(&self) -> Result<()> {
-        let mut problems = Problems::default();
-        let no_rate = self.plan.iter().any(|plan| matches!(plan.source, AmountSource::Cost { otherwise: None, .. }));
-        if let Some(bad) = self.lacking.cost.filter(|_| no_rate) {
-            let (text, remedy) = if self.ledger.has.unit_cost {
-                ("a line has no unit cost, and no margin rate is given", "Fill the unit cost, or give [margin] rate for the lines without one")
-            } else {
-                (
-                    "the product of a line has no `unit_cost` in the product table, and no margin rate is given",
-                    "Fill `unit_cost` of every product sold in the product table, or give [margin] rate for the lines without one",
-                )
-            };
-            problems.push(self.problem(Fault::NoCost, text, "unit_cost", bad).remedy(remedy));
-        }
-        if let Some(bad) = self.lacking.negative_cost {
-            problems.push(self.problem(Fault::OutOfRange, NEGATIVE_COST, "unit_cost", bad).remedy(COST_REMEDY));
-        }
-        if self.lacking.negative_product_cost.is_some() {
-            problems.push(self.negative_product_costs());
-        }
-        if let Some(bad) = self.lacking.vat {
-            let problem = self.problem(Fault::Null, "neither the line nor its product has a VAT rate", "vat", bad);
-            problems.push(problem.remedy("Fill the rate of every product (or line) sold, 0 where there is no VAT, or give one vat_rate"));
-        }
-        if let Some(bad) = self.lacking.vat_in_range {
-            let problem = self.problem(Fault::OutOfRange, "a VAT rate must lie in 0 to 1", "vat", bad);
-            problems.push(problem.remedy("Write 0.21 for 21 %"));
-        }
-        problems.finish()
-    }
-
-    /// The problem of products that cost less than nothing, of which one at least is on a used line.
-    fn negative_product_costs(&self) -> Problem {
-        let costs = self.plan.iter().find_map(|plan| match plan.source {
-            AmountSource::Cost { unit_cost, .. } => Some(unit_cost.as_slice()),
-            _ => None,
-        });
-        let negative = || costs.into_iter().flatten().enumerate().filter(|(_, cost)| **cost < 0.0);
-        let problem = Problem::new(Input::Products, Fault::OutOfRange, NEGATIVE_COST).column("unit_cost").count(negative().count()).remedy(COST_REMEDY);
-        match negative().next() {
-            // Rows that repeat a product were left out: later ones stand elsewhere in the table that was read.
-            Some((index, cost)) if self.ledger.products.repeated > 0 => problem.value(format!("{cost}, product {}", self.partition.products.text(index))),
-            Some((index, cost)) => problem.first(index).value(format!("{cost}, product {}", self.partition.products.text(index))),
-            None => problem,
-        }
-    }
-
-    /// The problem of lines, which names the product of the first.
-    fn problem(&self, fault: Fault, text: &str, column: &str, bad: BadLines) -> Problem {
-        let product = if bad.product == NONE { "not in the product table".to_owned() } else { self.partition.products.text(bad.product as usize) };
-        let value = if bad.value.is_nan() { format!("product {product}") } else { format!("{}, product {product}", bad.value) };
-        Problem::new(Input::Transactions, fault, text).column(column).first(bad.first as usize).value(value).count(bad.count as usize)
     }
 
     /// The columns of atoms and amounts, customers in order. Some columns at a time read the rows together, since neighbours share a cache line.
@@ -443,28 +374,16 @@ impl<'a> Sums<'a> {
     fn facts(&mut self, matcher: &Matcher<'_>, reader: &Reader<'_>) -> Result<Facts> {
         self.lines.without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
         let share = matcher.share_on_sale(self.stores.len());
-        let on_sale = (!share.is_empty()).then(|| {
-            let mut sums = [(0.0, 0.0); 3];
-            for (product, share) in share.iter().enumerate() {
-                if let Some(share) = share {
-                    let sum = &mut sums[role_of(self.partition, product as u32) as usize];
-                    sum.0 += share;
-                    sum.1 += 1.0;
-                }
-            }
-            sums.map(|(sum, n)| if n > 0.0 { sum / n } else { 0.0 })
-        });
-        let null_discounts = self.ledger.numbers.iter().filter(|n| n.nulls > 0).map(|n| (n.name.clone(), n.nulls)).collect();
         let baseline_on_sale = if share.is_empty() { None } else { Some(self.baseline_on_sale(reader, &share)?) };
         let logged_redemptions = matches!(self.partition.offer, OfferRule::Log(_));
         let gathered = std::mem::take(&mut self.gathered);
         let repeats = self.repeats(reader, &gathered);
         Ok(Facts {
             lines: Some(self.lines),
-            on_sale,
+            on_sale: on_sale_by_role(self.partition, &share),
             baseline_on_sale,
-            null_discounts,
-            repeated_products: self.ledger.products.repeated,
+            null_discounts: self.ledger.kept.null_discounts(),
+            repeated_products: self.ledger.kept.products.repeated,
             logged_redemptions,
             oddities: Some(gathered.finish(self.lacking.zero_costs, repeats)),
         })

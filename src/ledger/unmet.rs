@@ -146,12 +146,12 @@ fn products(walk: &Walk<'_>, partition: &Partition, assignment: &Assignment, all
 }
 
 /// The products of a role.
-fn of_role(partition: &Partition, role: Role) -> impl Iterator<Item = u32> {
+pub(super) fn of_role(partition: &Partition, role: Role) -> impl Iterator<Item = u32> {
     (0..partition.products.len() as u32).filter(move |&index| role_of(partition, index) == role)
 }
 
 /// Ids looked for in other spellings.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// By plain form the place in the list.
     places: HashMap<Cow<'a, str>, u32>,
     /// Ids of the list with one of those plain forms, as they are written: a line that has one of them meets.
@@ -160,7 +160,7 @@ struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// The ids at some places of a list; of two with one plain form the first.
-    fn new(ids: &'a [String], places: impl Iterator<Item = u32>) -> Self {
+    pub(super) fn new(ids: &'a [String], places: impl Iterator<Item = u32>) -> Self {
         let mut by_plain = HashMap::new();
         for place in places {
             let plain = plain_id(&ids[place as usize]);
@@ -172,8 +172,13 @@ impl<'a> Wanted<'a> {
         Self { places: by_plain, exact }
     }
 
+    /// The plain forms that are looked for, with their places.
+    pub(super) fn plain(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.places.iter().map(|(plain, place)| (plain.as_ref(), *place))
+    }
+
     /// The place of the id that this is another spelling of.
-    fn find(&self, written: &str) -> Option<u32> {
+    pub(super) fn find(&self, written: &str) -> Option<u32> {
         let place = self.places.get(plain_id(written).as_ref()).copied()?;
         (!self.exact.contains(written)).then_some(place)
     }
@@ -191,10 +196,10 @@ struct Look {
 
 /// Ids found in other spellings, by place.
 #[derive(Debug, Default)]
-struct Found(BTreeMap<u32, Respelled>);
+pub(super) struct Found(BTreeMap<u32, Respelled>);
 
 impl Found {
-    fn add(&mut self, index: u32, written: &str, lines: u64) {
+    pub(super) fn add(&mut self, index: u32, written: &str, lines: u64) {
         match self.0.entry(index) {
             Entry::Vacant(place) => drop(place.insert(Respelled { index, written: written.to_owned(), lines })),
             Entry::Occupied(place) => {
@@ -207,7 +212,7 @@ impl Found {
         }
     }
 
-    fn into_list(self) -> impl Iterator<Item = Respelled> {
+    pub(super) fn into_list(self) -> impl Iterator<Item = Respelled> {
         self.0.into_values()
     }
 }

@@ -1,5 +1,6 @@
 //! Distinct baskets: of a customer, by role and period; and those with an offer line.
 
+use super::lookup::mix;
 use crate::cells::{BasketCell, OfferRule, Partition, Role};
 use crate::study::{Assignment, Period};
 
@@ -7,6 +8,33 @@ use crate::study::{Assignment, Period};
 const SPANS: u32 = 8;
 /// The bit of an offer line.
 const OFFER: u32 = 1 << 31;
+
+/// The bit of a line's role and span, with that of an offer line.
+pub(super) fn bits(role: Role, span: u8, offer: bool) -> u32 {
+    1 << (role as u32 * SPANS + u32::from(span)) | if offer { OFFER } else { 0 }
+}
+
+/// Whether one of the lines is an offer line.
+pub(super) fn has_offer(mask: u32) -> bool {
+    mask & OFFER != 0
+}
+
+/// The basket of a line, else its day and store.
+pub(super) fn key(basket: Option<u64>, store: Option<u64>, day: i32) -> u64 {
+    basket.unwrap_or_else(|| mix(store.unwrap_or(0) ^ (day as u64) << 32) | 1 << 63)
+}
+
+/// The cells of baskets in their order: period, role (`None`: any), and the bits of which a basket has one.
+pub(super) fn cells(partition: &Partition) -> Vec<(Period, Option<Role>, u32)> {
+    let spans_of = |period: Period| partition.spans.iter().enumerate().filter(move |(_, s)| s.period == period).fold(0_u32, |m, (i, _)| m | 1 << i);
+    let mut cells = Vec::new();
+    for period in Period::ALL.into_iter().filter(|p| spans_of(*p) != 0) {
+        let spans = spans_of(period);
+        cells.extend(Role::ALL.map(|role| (period, Some(role), spans << (role as u32 * SPANS))));
+        cells.push((period, None, spans | spans << SPANS | spans << (2 * SPANS)));
+    }
+    cells
+}
 
 /// What a customer bought in one basket, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +52,7 @@ impl Visits {
     /// Adds a line.
     #[inline]
     pub(super) fn add(&mut self, customer: u32, key: u64, role: Role, span: u8, offer: bool) {
-        let mask = 1 << (role as u32 * SPANS + u32::from(span)) | if offer { OFFER } else { 0 };
+        let mask = bits(role, span, offer);
         match self.0.last_mut() {
             Some(last) if last.customer == customer && last.key == key => last.mask |= mask,
             _ => self.0.push(Visit { customer, key, mask }),
@@ -55,18 +83,12 @@ impl Visits {
 
     /// Distinct baskets by role and period, and of any role by period.
     pub(super) fn cells(&self, partition: &Partition, customers: usize) -> Vec<BasketCell> {
-        let spans_of = |period: Period| partition.spans.iter().enumerate().filter(move |(_, s)| s.period == period).fold(0_u32, |m, (i, _)| m | 1 << i);
-        let mut cells = Vec::new();
-        for period in Period::ALL.into_iter().filter(|p| spans_of(*p) != 0) {
-            for role in Role::ALL.into_iter().map(Some).chain([None]) {
-                let spans = spans_of(period);
-                let mask = role.map_or(spans | spans << SPANS | spans << (2 * SPANS), |role| spans << (role as u32 * SPANS));
-                let mut baskets = vec![0.0; customers];
-                self.0.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
-                cells.push(BasketCell { role, period, baskets });
-            }
-        }
-        cells
+        let cell = |(period, role, mask): (Period, Option<Role>, u32)| {
+            let mut baskets = vec![0.0; customers];
+            self.0.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
+            BasketCell { role, period, baskets }
+        };
+        cells(partition).into_iter().map(cell).collect()
     }
 
     /// Redemptions by customer: baskets with an offer line, or rows of the log.
@@ -75,7 +97,7 @@ impl Visits {
         match &partition.offer {
             OfferRule::None => return None,
             OfferRule::Log(log) => log.iter().for_each(|r| counts[r.customer as usize] += 1),
-            OfferRule::Discounts(_) | OfferRule::Target => self.0.iter().filter(|v| v.mask & OFFER != 0).for_each(|v| counts[v.customer as usize] += 1),
+            OfferRule::Discounts(_) | OfferRule::Target => self.0.iter().filter(|v| has_offer(v.mask)).for_each(|v| counts[v.customer as usize] += 1),
         }
         Some(counts)
     }

@@ -15,6 +15,7 @@ mod oddities;
 mod outcomes;
 mod payback;
 mod plan;
+mod portfolio_scores;
 mod products;
 mod redeemers;
 mod result;
@@ -30,6 +31,7 @@ pub use families::Family;
 pub use left_out::{LeftOut, LeftOutRule};
 pub use payback::{Payback, PaybackWeek};
 pub use plan::Plan;
+pub(crate) use portfolio_scores::{CustomerColumns, Figure, Figures};
 pub use redeemers::{RedeemerEffect, Redeemers};
 pub use result::{
     AbsentMeasure, ArmCell, ArmCount, ArmCustomers, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer,

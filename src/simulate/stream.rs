@@ -16,12 +16,22 @@ pub(super) enum Purpose {
     Life = 1,
     Arm = 2,
     Response = 3,
+    Household = 4,
+    Need = 5,
+    Offer = 6,
+    Allocation = 7,
 }
 
 impl Stream {
     /// The stream of a customer: neighbouring seeds and customers give unrelated streams.
     pub(super) fn new(seed: u64, customer: u32, purpose: Purpose) -> Self {
         let key = scramble(scramble(seed) ^ u64::from(customer)) ^ ((purpose as u64) << 60);
+        Self(Xoshiro256PlusPlus::seed_from_u64(scramble(key)))
+    }
+
+    /// The same for one of several things of a customer: a category, an offer.
+    pub(super) fn of(seed: u64, customer: u32, purpose: Purpose, thing: usize) -> Self {
+        let key = scramble(scramble(scramble(seed) ^ u64::from(customer)) ^ thing as u64) ^ ((purpose as u64) << 60);
         Self(Xoshiro256PlusPlus::seed_from_u64(scramble(key)))
     }
 
@@ -56,7 +66,7 @@ impl Stream {
 }
 
 /// One step of `SplitMix64` (Steele, Lea and Flood, 2014).
-const fn scramble(key: u64) -> u64 {
+pub(super) const fn scramble(key: u64) -> u64 {
     let z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,21 +1,6 @@
-//! The true effects of a simulated promotion: sums over both potential worlds of every customer.
+//! What a simulated promotion truly did.
 
 use serde::{Deserialize, Serialize};
-
-use super::catalogue::{Catalogue, Product, Role, SUPPLIER};
-use super::household::{Household, Line};
-use super::{END, FUNDED_SHARE_IN_TICKS_PER_CENT, START};
-use crate::study::Costs;
-
-/// The effects that add up to `total`, in the order of their cells.
-const EFFECTS: [&str; 5] = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over"];
-const DIRECT: usize = 0;
-
-/// The measures whose truth is kept.
-const MEASURES: [&str; 8] = ["net_sales", "units", "revenue", "discount", "offer_discount", "shelf_value", "margin", "funding"];
-const OFFER_DISCOUNT: usize = 4;
-const MARGIN: usize = 6;
-const FUNDING: usize = 7;
 
 /// What the promotion truly did: for every customer the world with the offer less the world without it, from the same random numbers.
 ///
@@ -24,6 +9,9 @@ const FUNDING: usize = 7;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Truth {
+    /// The promotion, where there may be several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<String>,
     /// Customers offered the promotion.
     pub target_customers: u32,
     /// All customers assigned.
@@ -38,10 +26,97 @@ pub struct Truth {
     pub retailer: Vec<TrueRow>,
     /// The bridge of each supplier with terms.
     pub suppliers: Vec<TrueSupplier>,
-    /// Units bought on the coupon that would have been bought anyway, on the same visit.
+    /// Units bought on the coupon by target customers that would have been bought anyway: on the same visit ([`SeniorMeat`](super::SeniorMeat)), or by the
+    /// same customer in the promotion window ([`Retailer`](super::Retailer)).
     pub burned_units: f64,
     /// The offer discount on those units.
     pub burned_money: f64,
+    /// The ratios of money and units, by the formulas of [`Measurement::ratios`](crate::measure::Measurement::ratios).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ratios: Vec<TrueRatio>,
+    /// The truth of the population the customers were drawn from: not exact, with its Monte Carlo standard error; only where further customers are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
+}
+
+/// A true ratio.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrueRatio {
+    /// Which.
+    pub ratio: String,
+    /// Its value, absent where the denominator is not positive.
+    pub value: Option<f64>,
+}
+
+/// Effects and money in expectation over the population, by drawing further customers who are in no ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Expected {
+    /// Further customers who were assigned.
+    pub assigned_customers: u32,
+    /// Those of them in the target.
+    pub target_customers: u32,
+    /// Every effect on every measure.
+    pub effects: Vec<ExpectedEffect>,
+    /// The rows of the retailer's bridge for as many target customers as were really drawn, fixed costs and lump sums once.
+    pub retailer: Vec<ExpectedRow>,
+}
+
+impl Expected {
+    /// The expected effect on a measure.
+    #[must_use]
+    pub fn effect(&self, effect: &str, measure: &str) -> Option<&ExpectedEffect> {
+        self.effects.iter().find(|e| e.effect == effect && e.measure == measure)
+    }
+}
+
+/// A mean over further customers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MonteCarlo {
+    /// The mean.
+    pub mean: f64,
+    /// Its Monte Carlo standard error, `sqrt(s^2 / n)`.
+    pub std_error: f64,
+}
+
+/// The effect on a measure in expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExpectedEffect {
+    /// The effect.
+    pub effect: String,
+    /// The measure.
+    pub measure: String,
+    /// Per target customer; absent with fewer than two.
+    pub per_target_customer: Option<MonteCarlo>,
+    /// Per customer assigned; absent with fewer than two.
+    pub per_assigned_customer: Option<MonteCarlo>,
+}
+
+/// A row of the bridge in expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExpectedRow {
+    /// Its name.
+    pub row: String,
+    /// Its amount; absent with fewer than two further target customers.
+    pub amount: Option<MonteCarlo>,
+}
+
+/// How the units of the direct effect (the gross lift) are made up, as shares of it: unit decomposition, net (van Heerde, Gupta and Wittink 2003).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Decomposition {
+    /// Taken from substitutes while the promotion runs: minus cannibalisation over direct.
+    pub switching: f64,
+    /// Taken from focal products and substitutes of the weeks after: minus forward buying over direct.
+    pub forward_buying: f64,
+    /// What is left: the category sells so much more.
+    pub incremental: f64,
+    /// Units of other products for each unit of the gross lift; it is beside the shares, not in them.
+    pub halo: f64,
 }
 
 /// The true effect on a measure.
@@ -96,175 +171,26 @@ impl Truth {
     pub fn row(&self, row: &str) -> Option<f64> {
         self.retailer.iter().find(|r| r.row == row).map(|r| r.amount)
     }
-}
 
-/// Sums of a world, in hundredths of a cent (units: in ten-thousandths).
-#[derive(Debug, Clone, Default)]
-struct Sums {
-    cells: [[i64; MEASURES.len()]; EFFECTS.len()],
-    supplier_margin_on_promoted: i64,
-    supplier_margin_on_other: i64,
-    redeemers: u32,
-    redemptions: u32,
-    burned_units: i64,
-    burned_money: i64,
-}
-
-impl Sums {
-    fn add(&mut self, household: &Household, lines: &[Line], catalogue: &Catalogue) {
-        for line in lines {
-            let product = catalogue.product(line.product);
-            if let Some(effect) = effect_of(product.role, household.visits[line.visit].day) {
-                self.add_line(line, product, effect);
-            }
-        }
-        let mut baskets: Vec<usize> = lines.iter().filter(|l| l.coupon != 0).map(|l| l.visit).collect();
-        baskets.sort_unstable();
-        baskets.dedup();
-        self.redeemers += u32::from(!baskets.is_empty());
-        self.redemptions += u32::try_from(baskets.len()).unwrap_or(u32::MAX);
+    /// A ratio.
+    #[must_use]
+    pub fn ratio(&self, ratio: &str) -> Option<f64> {
+        self.ratios.iter().find(|r| r.ratio == ratio).and_then(|r| r.value)
     }
 
-    fn add_line(&mut self, line: &Line, product: &Product, effect: usize) {
-        let value = line.quantity * product.price * 100;
-        let coupon = line.coupon * 100;
-        let margin = value - coupon - line.quantity * product.cost * 100;
-        let funding = line.coupon * FUNDED_SHARE_IN_TICKS_PER_CENT;
-        let units = line.quantity * 10_000;
-        let values = [value - coupon, units, value - coupon, coupon, coupon, value, margin, funding];
-        for (sum, value) in self.cells[effect].iter_mut().zip(values) {
-            *sum += value;
-        }
-        if product.supplier == SUPPLIER {
-            let earned = line.quantity * product.supplier_margin * 100;
-            *(if product.role == Role::Focal { &mut self.supplier_margin_on_promoted } else { &mut self.supplier_margin_on_other }) += earned;
-        }
-        if line.coupon != 0 && !line.caused {
-            self.burned_units += units;
-            self.burned_money += coupon;
-        }
+    /// How the units of the direct effect are made up: see [`Decomposition`]. Absent where the direct effect is not positive.
+    #[must_use]
+    pub fn decomposition(&self) -> Option<Decomposition> {
+        let units = |effect: &str| self.effect(effect, "units").map(|e| e.total);
+        let direct = units("direct").filter(|direct| *direct > 0.0)?;
+        let switching = -units("cannibalisation")? / direct;
+        let forward_buying = -units("forward_buying")? / direct;
+        Some(Decomposition { switching, forward_buying, incremental: 1.0 - switching - forward_buying, halo: units("halo")? / direct })
     }
 }
 
-/// The effect whose cell holds a line, `None` before the promotion.
-fn effect_of(role: Role, day: i32) -> Option<usize> {
-    match (role, day) {
-        (_, day) if day < START => None,
-        (role, day) if day <= END => Some(role as usize),
-        (Role::Focal | Role::Substitute, _) => Some(3),
-        (Role::Other, _) => Some(4),
-    }
-}
-
-/// Both worlds of some customers.
-#[derive(Debug, Clone, Default)]
-struct Worlds {
-    customers: u32,
-    offered: Sums,
-    kept_out: Sums,
-}
-
-impl Worlds {
-    fn add(&mut self, household: &Household, offered: &[Line], catalogue: &Catalogue) {
-        self.customers += 1;
-        self.offered.add(household, offered, catalogue);
-        self.kept_out.add(household, &household.lines, catalogue);
-    }
-
-    fn difference(&self, effect: usize, measure: usize) -> i64 {
-        self.offered.cells[effect][measure] - self.kept_out.cells[effect][measure]
-    }
-}
-
-/// Collects both worlds, customer by customer.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    target: Worlds,
-    assigned: Worlds,
-}
-
-impl Tally {
-    pub(super) fn add(&mut self, is_target: bool, household: &Household, offered: &[Line], catalogue: &Catalogue) {
-        self.assigned.add(household, offered, catalogue);
-        if is_target {
-            self.target.add(household, offered, catalogue);
-        }
-    }
-
-    pub(super) fn truth(&self, costs: &Costs, supplier_fixed_cost: f64) -> Truth {
-        let seen = &self.target.offered;
-        Truth {
-            target_customers: self.target.customers,
-            assigned_customers: self.assigned.customers,
-            redeemers: seen.redeemers,
-            redemptions: seen.redemptions,
-            effects: self.effects(),
-            retailer: self.retailer(costs),
-            suppliers: vec![TrueSupplier { supplier: SUPPLIER.into(), rows: self.supplier(supplier_fixed_cost) }],
-            burned_units: from_ticks(seen.burned_units),
-            burned_money: from_ticks(seen.burned_money),
-        }
-    }
-
-    fn effects(&self) -> Vec<TrueEffect> {
-        let singles = EFFECTS.iter().enumerate().map(|(cell, name)| (*name, cell..cell + 1));
-        let named = singles.chain([("total", 0..EFFECTS.len())]);
-        named
-            .flat_map(|(effect, cells)| {
-                MEASURES.iter().enumerate().map(move |(measure, name)| {
-                    let sum = |worlds: &Worlds| from_ticks(cells.clone().map(|c| worlds.difference(c, measure)).sum());
-                    let total = sum(&self.target);
-                    let level = from_ticks(cells.clone().map(|c| self.target.kept_out.cells[c][measure]).sum()) / f64::from(self.target.customers);
-                    let per_target_customer = total / f64::from(self.target.customers);
-                    TrueEffect {
-                        effect: effect.into(),
-                        measure: (*name).into(),
-                        per_target_customer,
-                        per_assigned_customer: sum(&self.assigned) / f64::from(self.assigned.customers),
-                        total,
-                        level,
-                        relative: (level > 0.0).then(|| per_target_customer / level),
-                    }
-                })
-            })
-            .collect()
-    }
-
-    /// The retailer's bridge: rows above `incremental_margin` and above `net_profit` add up to them.
-    fn retailer(&self, costs: &Costs) -> Vec<TrueRow> {
-        let margin = |effect: usize| self.target.difference(effect, MARGIN);
-        let discount = self.target.difference(DIRECT, OFFER_DISCOUNT);
-        let parts = [margin(0) + discount, -discount, margin(1), margin(2), margin(3), margin(4)].map(from_ticks);
-        let incremental = from_ticks((0..EFFECTS.len()).map(margin).sum());
-        let subsidy = from_ticks((0..EFFECTS.len()).map(|effect| self.target.difference(effect, FUNDING)).sum());
-        let by_contact = costs.per_contact * f64::from(self.target.customers);
-        let by_redemption = costs.per_redemption * f64::from(self.target.offered.redemptions);
-        let internal = -(costs.design + costs.execute + costs.measure + by_contact + by_redemption);
-        let names = ["direct_at_shelf_margin", "promotional_discount", "cannibalised_margin", "halo_margin", "forward_bought_margin", "carry_over_margin"];
-        let sums =
-            [("incremental_margin", incremental), ("supplier_subsidy", subsidy), ("internal_cost", internal), ("net_profit", incremental + subsidy + internal)];
-        names.into_iter().zip(parts).chain(sums).map(row).collect()
-    }
-
-    /// The supplier's bridge, on its own products.
-    fn supplier(&self, fixed_cost: f64) -> Vec<TrueRow> {
-        let (offered, kept_out) = (&self.target.offered, &self.target.kept_out);
-        let promoted = from_ticks(offered.supplier_margin_on_promoted - kept_out.supplier_margin_on_promoted);
-        let other = from_ticks(offered.supplier_margin_on_other - kept_out.supplier_margin_on_other);
-        let funding = -from_ticks((0..EFFECTS.len()).map(|effect| self.target.difference(effect, FUNDING)).sum());
-        let sum = promoted + other + funding - fixed_cost;
-        [("margin_on_promoted", promoted), ("margin_on_other_own_products", other), ("funding_paid", funding), ("fixed_cost", -fixed_cost), ("net_profit", sum)]
-            .map(row)
-            .into()
-    }
-}
-
-fn row((row, amount): (&str, f64)) -> TrueRow {
-    TrueRow { row: row.into(), amount }
-}
-
-/// Sums stay below 2^53, so the conversion is exact and the division correctly rounded.
+/// Hundredths of a cent as money. Sums stay below 2^53, so the conversion is exact and the division correctly rounded.
 #[allow(clippy::cast_precision_loss)]
-fn from_ticks(ticks: i64) -> f64 {
+pub(super) fn from_ticks(ticks: i64) -> f64 {
     ticks as f64 / 10_000.0
 }

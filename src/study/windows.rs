@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DaySpan, Promotion};
+use super::{Day, DaySpan, Promotion};
 use crate::error::{Fault, Input, Problem, Result};
 
 /// A period of the study.
@@ -83,17 +83,21 @@ impl Windows {
     /// # Errors
     /// When the promotion ends before it starts or lies wholly outside the ledger.
     pub fn new(promotion: &Promotion, ledger: DaySpan) -> Result<Self> {
-        let before = promotion.announced.unwrap_or(promotion.start);
+        let epoch = |day: Day| i64::from(day.epoch());
+        let (before, start, end) = (epoch(promotion.announced.unwrap_or(promotion.start)), epoch(promotion.start), epoch(promotion.end));
         let asked = [
-            (Period::Baseline, before.plus(-i64::from(promotion.baseline_days)), before.plus(-1)),
-            (Period::Anticipation, before, promotion.start.plus(-1)),
-            (Period::Promotion, promotion.start, promotion.end),
-            (Period::Post, promotion.end.plus(1), promotion.end.plus(i64::from(promotion.post_days))),
+            (Period::Baseline, before - i64::from(promotion.baseline_days), before - 1),
+            (Period::Anticipation, before, start - 1),
+            (Period::Promotion, start, end),
+            (Period::Post, end + 1, end + i64::from(promotion.post_days)),
         ];
         let windows = Self(
             asked
                 .into_iter()
-                .filter_map(|(period, first, last)| DaySpan::new(first, last).map(|asked| Window { period, asked, covered: asked.intersection(ledger) }))
+                .filter_map(|(period, first, last)| {
+                    let asked = days_between(first, last)?;
+                    Some(Window { period, asked, covered: asked.intersection(ledger) })
+                })
                 .collect(),
         );
         match windows.span(Period::Promotion) {
@@ -136,4 +140,12 @@ impl Windows {
         let second = span.first.plus(i64::from(span.days() / 2));
         Some((DaySpan::new(span.first, second.plus(-1))?, DaySpan::new(second, span.last)?))
     }
+}
+
+/// The days from `first` to `last`, counted from 1970-01-01, as far as there are days; `None` where there is none.
+fn days_between(first: i64, last: i64) -> Option<DaySpan> {
+    let (lowest, highest) = (i64::from(i32::MIN), i64::from(i32::MAX));
+    let day = |days: i64| Day::from_epoch(days.clamp(lowest, highest) as i32);
+    let any = first <= last && first <= highest && last >= lowest;
+    if any { DaySpan::new(day(first), day(last)) } else { None }
 }

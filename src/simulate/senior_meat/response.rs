@@ -2,8 +2,8 @@
 
 use super::catalogue::{Catalogue, Role};
 use super::household::{Household, Line, any_of};
-use super::stream::Stream;
 use super::{END, ISSUE_DAYS, Response, START, VALID_DAYS};
+use crate::simulate::stream::Stream;
 
 /// Days after the end in which purchases can have been moved forward.
 const PANTRY_DAYS: i32 = 21;

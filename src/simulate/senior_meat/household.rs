@@ -1,8 +1,8 @@
 //! A customer's life without the offer: visits and what is bought on them.
 
 use super::catalogue::{Catalogue, Role};
-use super::stream::Stream;
 use super::{FIRST, LAST, START};
+use crate::simulate::stream::Stream;
 
 /// A line of the ledger, before it has ids. `visit` counts the customer's visits; money in cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

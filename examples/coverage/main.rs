@@ -1,0 +1,133 @@
+//! Proves that intervals hold what they claim: draws worlds whose truth is known, measures them, and counts how often each interval holds it.
+//!
+//! ```text
+//! cargo run --release --example coverage -- --quick
+//! cargo run --release --example coverage -- --full --out src/simulate/coverage.md
+//! ```
+//!
+//! `--full` is meant for three hours on two cores; `--budget MINUTES` makes so many minutes' share of its draws, and the page says how many those are. Every
+//! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+mod grid;
+mod kept;
+mod page;
+#[allow(dead_code, reason = "the quick grid of the tests uses more of it")]
+mod proof;
+
+use grid::{Case, Of, Section, sections};
+use kept::Kept;
+use page::{Ran, Shown, page};
+use proof::tally::Tally;
+
+/// Minutes of a full run on two cores, as estimated from parts of it.
+const FULL: f64 = 150.0;
+/// Minutes of a quick run.
+const QUICK: f64 = 5.0;
+/// The least draws of a setting.
+const LEAST: usize = 40;
+
+/// Draws worlds whose truth is known and counts how often each interval holds it.
+#[derive(Parser)]
+struct Arguments {
+    /// A few minutes' share of the draws; the default.
+    #[arg(long, conflicts_with_all = ["full", "budget"])]
+    quick: bool,
+    /// All draws.
+    #[arg(long, conflicts_with = "budget")]
+    full: bool,
+    /// So many minutes' share of the draws, on two cores.
+    #[arg(long, value_name = "MINUTES")]
+    budget: Option<f64>,
+    /// Only sections whose heading has this in it.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Add what each setting showed to this file, and take from it what is there already.
+    #[arg(long, value_name = "FILE")]
+    keep: Option<PathBuf>,
+    /// Write the page into this file; else it is printed.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The share of a full run's draws.
+    fn share(&self) -> f64 {
+        let minutes = if self.full { FULL } else { self.budget.unwrap_or(QUICK) };
+        (minutes / FULL).clamp(0.0, 1.0)
+    }
+
+    /// The command that makes the same page.
+    fn command(&self) -> String {
+        let how = match (self.full, self.budget) {
+            (true, _) => "--full".to_owned(),
+            (_, Some(minutes)) => format!("--budget {minutes}"),
+            _ => "--quick".to_owned(),
+        };
+        let only = self.only.as_ref().map(|only| format!(" --only \"{only}\"")).unwrap_or_default();
+        format!("cargo run --release --example coverage -- {how}{only}")
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let wanted = |section: &Section| arguments.only.as_ref().is_none_or(|only| section.title.contains(only.as_str()));
+    let mut kept = Kept::open(arguments.keep.as_deref())?;
+    let mut ran = Vec::new();
+    for section in sections().into_iter().filter(wanted) {
+        ran.push(measured(section, arguments.share(), &mut kept)?);
+    }
+    let text = page(&ran, &arguments.command());
+    match &arguments.out {
+        Some(path) => std::fs::write(path, text)?,
+        None => print!("{text}"),
+    }
+    Ok(())
+}
+
+/// Runs a section.
+fn measured(mut section: Section, share: f64, kept: &mut Kept) -> Result<Ran, Box<dyn Error>> {
+    let began = Instant::now();
+    let mut shown = Vec::new();
+    for case in std::mem::take(&mut section.cases) {
+        let draws = ((case.draws as f64 * share).ceil() as usize).max(LEAST);
+        let (name, claimed) = case.told();
+        let key = format!("{}: {name}, {draws} draws", section.title);
+        let tally = kept.or_made(key, || case.run(draws))?;
+        shown.push(Shown { name, claimed, tally });
+    }
+    eprintln!("{}: {} settings in {:.1} minutes", section.title, shown.len(), began.elapsed().as_secs_f64() / 60.0);
+    Ok(Ran { section, cases: shown })
+}
+
+impl Case {
+    /// Its name, and what its intervals claim.
+    fn told(&self) -> (String, f64) {
+        match &self.of {
+            Of::Cells(setting) => (setting.name.clone(), setting.claimed()),
+            Of::Lines(lines) => (lines.name.clone(), 0.95),
+        }
+    }
+
+    fn run(&self, draws: usize) -> promolift::Result<Tally> {
+        match &self.of {
+            Of::Cells(setting) => setting.run(draws),
+            Of::Lines(lines) => Ok(lines.run(draws)),
+        }
+    }
+}

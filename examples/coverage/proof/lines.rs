@@ -1,0 +1,110 @@
+//! Whole shops drawn line by line, measured from the ledger up: windows, roles, coupons and funding are in the proof too.
+
+use promolift::Known;
+use promolift::estimate::Interval;
+use promolift::ledger::Ledger;
+use promolift::simulate::{Response, SeniorMeat, Truth};
+use promolift::study::{EstimatorName, Study};
+use rayon::prelude::*;
+
+use super::setting::{in_words, warnings};
+use super::tally::{Seen, Tally};
+
+/// A shop and how it is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    /// Its name.
+    pub(crate) name: String,
+    /// Customers.
+    pub(crate) customers: u32,
+    /// Share of the target.
+    pub(crate) share: f64,
+    /// How customers respond.
+    pub(crate) response: Response,
+    /// The estimator.
+    pub(crate) estimator: EstimatorName,
+}
+
+/// Draws that one thread makes in a row.
+const CHUNK: usize = 4;
+const EFFECTS: [&str; 6] = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total"];
+
+impl Lines {
+    /// Whether it averages over all assigned.
+    fn over_assigned(&self) -> bool {
+        matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::Regression | EstimatorName::Cuped)
+    }
+
+    /// Draws and measures so many times.
+    pub(crate) fn run(&self, draws: usize) -> Tally {
+        let chunks: Vec<usize> = (0..draws).step_by(CHUNK).collect();
+        let chunk = |first: usize| {
+            let mut tally = Tally::default();
+            for draw in first..draws.min(first + CHUNK) {
+                tally.draws += 1;
+                if let Err(why) = self.one(draw as u64, &mut tally) {
+                    *tally.refused.entry(why).or_default() += 1;
+                }
+            }
+            tally
+        };
+        let found: Vec<Tally> = chunks.into_par_iter().map(chunk).collect();
+        let mut tally = Tally::default();
+        for other in found {
+            tally.merge(other);
+        }
+        tally
+    }
+
+    fn one(&self, draw: u64, tally: &mut Tally) -> Result<(), String> {
+        let shop = SeniorMeat { seed: 1_000_000 + draw, customers: self.customers, target_share: self.share, response: self.response };
+        let world = shop.draw().map_err(in_words)?;
+        let ledger = Ledger::from_frames(world.transactions, world.products, &world.promotion.columns()).map_err(in_words)?;
+        let mut study = Study::new(world.promotion, world.assignment);
+        study.options.estimator = self.estimator;
+        let found = study.measure(&ledger).map_err(in_words)?;
+        let null = self.response == Response::none();
+        for effect in EFFECTS {
+            let row = found.effects.iter().find(|row| row.measure == "net_sales" && row.effect == effect);
+            let (Some(row), Some(truth)) = (row, world.truth.effect(effect, "net_sales")) else { continue };
+            let value = if self.over_assigned() { truth.per_assigned_customer } else { truth.per_target_customer };
+            let seen = Seen::limits(row.ci_low, row.ci_high, value).of_known(row.per_customer, row.std_error, value);
+            tally.add(effect, seen.tested(row.p_value, null, 0.05));
+            if let (false, Some(relative), "total") = (self.over_assigned(), truth.relative, effect) {
+                tally.add("relative total", Seen::interval(&row.relative.interval, relative));
+            }
+        }
+        // Totals of an average over all assigned are not the target's.
+        if !matches!(self.estimator, EstimatorName::Regression | EstimatorName::Cuped) {
+            money(&found, &world.truth, tally);
+        }
+        warnings(&found, tally);
+        Ok(())
+    }
+}
+
+/// Money, ratios and burned budget, which are of the target.
+fn money(found: &promolift::measure::Measurement, truth: &Truth, tally: &mut Tally) {
+    for (interval, row) in [("incremental_margin", "incremental_margin"), ("net_profit", "net_profit")] {
+        if let (Some(row), Some(value)) = (found.profit.retailer.iter().find(|r| r.row == row), truth.row(row)) {
+            tally.add(interval, Seen::limits(row.ci_low, row.ci_high, value).of_known(row.estimate, row.std_error, value));
+        }
+    }
+    let amount = |row: &str| truth.row(row).unwrap_or_default();
+    let gross = -amount("promotional_discount") - amount("internal_cost");
+    let total = |effect: &str, measure: &str| truth.effect(effect, measure).map_or(0.0, |effect| effect.total);
+    let ratios = [
+        ("roi_on_gross_cost", amount("incremental_margin") - amount("promotional_discount") - gross, gross),
+        ("roi_on_retailer_cost", amount("net_profit"), gross - amount("supplier_subsidy")),
+        ("iroas", total("total", "revenue"), gross),
+        ("cost_per_incremental_unit", gross, total("direct", "units")),
+    ];
+    for (name, numerator, denominator) in ratios {
+        if let Some(row) = found.ratios.iter().find(|row| row.ratio == name && denominator > 0.0) {
+            tally.add(name, Seen::interval(&row.interval, numerator / denominator));
+        }
+    }
+    if let (Known::Value(low), Known::Value(high)) = (found.burned_budget.units.ci_low, found.burned_budget.units.ci_high) {
+        tally.add("burned budget", Seen::interval(&Interval::Bounded { low, high }, truth.burned_units));
+    }
+}

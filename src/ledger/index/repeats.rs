@@ -1,0 +1,64 @@
+//! Lines that repeat another one, among those of the customers whom a ledger would look at too.
+
+use rayon::prelude::*;
+
+use super::asked::Asked;
+use super::segment::Segment;
+use crate::ledger::lookup::{NONE, mix};
+use crate::ledger::repeats::Customers;
+use crate::ledger::{RepeatedLine, Repeats};
+use crate::study::Day;
+
+/// Customers looked at together.
+const TOGETHER: usize = 64;
+
+/// A line that repeats another: customer, day, the key of its product, and the product's code.
+type Place = (u32, i32, u64, u32);
+
+/// Looks through the lines of some customers, so many that they have about 25,000 lines where `used` lines are used in all.
+pub(super) fn repeats(asked: &Asked<'_>, places: &[(u32, u32)], used: u64) -> Repeats {
+    let customers = Customers::new(used);
+    let looked_at: Vec<(u32, u32)> = places.iter().copied().filter(|(code, customer)| *code != NONE && customers.contain(*customer)).collect();
+    let found: Vec<(u64, u64, Option<Place>)> = looked_at.par_chunks(TOGETHER).map(|some| among(asked, some)).collect();
+    let least = found.iter().filter_map(|(_, _, least)| *least).min();
+    Repeats {
+        looked_at: found.iter().map(|(lines, _, _)| lines).sum(),
+        repeated: found.iter().map(|(_, repeated, _)| repeated).sum(),
+        example: least.map(|(customer, day, _, product)| RepeatedLine { customer, day: Day::from_epoch(day), product: asked.index.products.text(product) }),
+    }
+}
+
+/// How many lines some customers have, how many of them repeat another, and the first of these.
+fn among(asked: &Asked<'_>, customers: &[(u32, u32)]) -> (u64, u64, Option<Place>) {
+    let (mut lines, mut repeated, mut least) = (0, 0, None);
+    let mut keys: Vec<(u64, Place)> = Vec::new();
+    let sizes = asked.index.sizes();
+    for (code, customer) in customers {
+        keys.clear();
+        for (segment, windows) in asked.segments() {
+            Asked::runs(segment, windows, *code, |_, run| keys.extend(run.map(|at| line(asked, sizes, segment, *customer, at))));
+        }
+        lines += keys.len() as u64;
+        keys.sort_unstable();
+        for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            repeated += 1;
+            least = Some(least.map_or(pair[1].1, |least: Place| least.min(pair[1].1)));
+        }
+    }
+    (lines, repeated, least)
+}
+
+/// A line by all that makes two lines the same, and where it is told.
+fn line(asked: &Asked<'_>, sizes: [usize; 2], segment: &Segment, customer: u32, at: usize) -> (u64, Place) {
+    let (index, day, product) = (asked.index, segment.day_of(at), segment.product[at]);
+    let [quantity, net_sales] = sizes.map(|number| segment.numbers[number].get(at).to_bits());
+    let parts = [
+        u64::from(day as u32) << 32 | u64::from(product),
+        segment.basket.as_ref().and_then(|keys| keys.get(at)).unwrap_or(0),
+        segment.store.as_ref().and_then(|stores| index.store_key(stores[at])).unwrap_or(0),
+        quantity,
+        net_sales,
+    ];
+    // Not begun at 0, which the mix leaves as it is.
+    (parts.into_iter().fold(1, |key, part| mix(key ^ part)), (customer, day, index.products.key(product), product))
+}

@@ -1,0 +1,224 @@
+//! Intervals hold the truth as often as they say: the quick grid of `examples/coverage`, whose full one makes the tables of `promolift::coverage`.
+//!
+//! Worlds are drawn with little skew, so that the claim is exact or nearly so, and coverage must lie where a binomial count at the claim lies but once in a
+//! million runs on either side. Seeds are fixed: a run is always the same. Each test says which mistake it is there for.
+
+// The example uses more of these modules than the tests do.
+#[allow(dead_code)]
+#[path = "../../examples/coverage/proof/mod.rs"]
+mod proof;
+
+use promolift::simulate::Response;
+use promolift::study::{Alternative, CovarianceRule, EstimatorName, Population};
+
+use proof::binomial::{at_most, believable, clopper_pearson};
+use proof::lines::Lines;
+use proof::setting::{Asked, Setting};
+use proof::tally::Tally;
+use proof::truth::Over;
+use proof::world::{Drawing, Effect, World};
+
+/// The tail beyond which a count is not believed.
+const ONE_IN_A_MILLION: f64 = 1e-6;
+
+/// Almost normal customers.
+fn even(customers: usize, share: f64, effect: Effect) -> World {
+    World { customers, share, skew: 0.1, noise: 0.1, effect, ..World::default() }
+}
+
+/// Runs a setting, in which every draw must have its answer, on slices and as a study alike.
+#[track_caller]
+fn run(setting: &Setting, draws: usize) -> Tally {
+    let tally = setting.run(draws).unwrap();
+    assert!(tally.refused.is_empty(), "{}: {:?}", setting.name, tally.refused);
+    tally
+}
+
+/// Neither short nor wide.
+#[track_caller]
+fn exact(tally: &Tally, interval: &str, claimed: f64) {
+    let counts = tally.get(interval).unwrap();
+    assert_eq!(counts.draws, tally.draws, "{interval}");
+    assert!(believable(counts.held(), counts.draws, claimed, ONE_IN_A_MILLION), "{interval}: {:.4} of {}", counts.coverage(), counts.draws);
+}
+
+/// Not short: where effects differ, or bounds are shown, an interval is wider than the claim.
+#[track_caller]
+fn not_short(tally: &Tally, interval: &str, claimed: f64) {
+    let counts = tally.get(interval).unwrap();
+    assert!(counts.draws > 0, "{interval}");
+    assert!(at_most(counts.held(), counts.draws, claimed) >= ONE_IN_A_MILLION, "{interval}: {:.4} of {}", counts.coverage(), counts.draws);
+}
+
+/// No bias beyond what the draws can hide, 5 standard errors of their mean.
+#[track_caller]
+fn unbiased(tally: &Tally, interval: &str) {
+    let counts = tally.get(interval).unwrap();
+    let bias = counts.bias().unwrap();
+    assert!(bias.abs() < 5.0 / (counts.draws as f64).sqrt(), "{interval}: {bias:.3} standard deviations");
+}
+
+#[test]
+fn binomial_bands_are_the_published_ones() {
+    // Sums of binomial terms, by hand.
+    assert!((at_most(2, 5, 0.5) - 0.5).abs() < 1e-14);
+    assert!((at_most(1, 4, 0.25) - (0.75_f64.powi(4) + 0.75_f64.powi(3))).abs() < 1e-14);
+    assert!((at_most(9, 10, 0.9) - (1.0 - 0.9_f64.powi(10))).abs() < 1e-12);
+    // Clopper and Pearson of no hit and of all: 1 - tail^(1/n) and tail^(1/n).
+    let (none, all) = (clopper_pearson(0, 20, 0.025), clopper_pearson(20, 20, 0.025));
+    assert!(none.low == 0.0 && (none.high - (1.0 - 0.025_f64.powf(0.05))).abs() < 1e-12);
+    assert!(all.high == 1.0 && (all.low - 0.025_f64.powf(0.05)).abs() < 1e-12);
+    assert!(believable(950, 1000, 0.95, 1e-6) && !believable(900, 1000, 0.95, 1e-6) && !believable(1000, 1000, 0.95, 1e-6));
+}
+
+/// For degrees of freedom that are not those of the small arm: with N - 2 of them, or the normal distribution, 89 % would hold.
+#[test]
+fn six_controls() {
+    let setting = Setting::new("six controls", even(60, 0.9, Effect::Constant(0.5)), EstimatorName::Unadjusted).one_study_in(200);
+    let tally = run(&setting, 4000);
+    for interval in ["direct", "halo", "total", "relative direct", "relative total"] {
+        exact(&tally, interval, 0.95);
+    }
+    unbiased(&tally, "total");
+}
+
+/// For a variance pooled over the arms: the target varies three times as much as the control, of which there are few, and all would hold.
+#[test]
+fn arms_that_vary_unlike() {
+    let setting = Setting::new("arms unlike", even(400, 0.9, Effect::Sized(2.0)), EstimatorName::Unadjusted).against(Over::Expected);
+    let tally = run(&setting.one_study_in(100), 3000);
+    exact(&tally, "direct", 0.95);
+    exact(&tally, "total", 0.95);
+}
+
+/// For slopes that cost no degrees of freedom, the wrong residuals, or an average over other customers than the truth's.
+#[test]
+fn adjusting_estimators() {
+    for estimator in [EstimatorName::RegressionAtt, EstimatorName::Regression, EstimatorName::Cuped, EstimatorName::EntropyBalancing] {
+        let setting = Setting::new(format!("adjusted by {estimator}"), even(400, 0.8, Effect::Constant(0.5)), estimator);
+        let tally = run(&setting.one_study_in(100), 1500);
+        for interval in ["direct", "cannibalisation", "forward_buying", "carry_over", "total", "relative total"] {
+            exact(&tally, interval, 0.95);
+        }
+        unbiased(&tally, "total");
+    }
+}
+
+/// For a baseline scaled by the wrong days, or selection that is not taken out: the target is chosen by what it bought before.
+#[test]
+fn chosen_targets() {
+    for estimator in [EstimatorName::RegressionAtt, EstimatorName::DifferenceInDifferences, EstimatorName::EntropyBalancing] {
+        let world = World { drawing: Drawing::Chosen, skew: 0.3, ..even(400, 0.5, Effect::Constant(0.3)) };
+        let tally = run(&Setting::new(format!("chosen, {estimator}"), world, estimator).one_study_in(100), 1500);
+        exact(&tally, "total", 0.95);
+        unbiased(&tally, "total");
+    }
+}
+
+/// For pairs, weights, matches, strata and clusters of which the variance does not know: customers taken one by one would hold 70 % within clusters.
+#[test]
+fn designs() {
+    let of = |name: &str, drawing, estimator| Setting::new(name, World { drawing, ..even(400, 0.5, Effect::Constant(0.3)) }, estimator).one_study_in(100);
+    exact(&run(&of("pairs", Drawing::Pairs, EstimatorName::MatchedPairs), 1500), "total", 0.95);
+    not_short(&run(&of("weights", Drawing::Grades, EstimatorName::GivenWeights), 1500), "total", 0.95);
+    exact(&run(&of("matches", Drawing::Grades, EstimatorName::CoarsenedExact), 1500), "total", 0.95);
+    exact(&run(&of("strata", Drawing::Strata, EstimatorName::RegressionAtt), 1500), "total", 0.95);
+    exact(&run(&of("strata, plain", Drawing::Strata, EstimatorName::Unadjusted), 1500), "total", 0.95);
+    for (name, drawing) in [("whole clusters", Drawing::Clusters(40)), ("within clusters", Drawing::Straddling(40))] {
+        not_short(&run(&of(name, drawing, EstimatorName::Unadjusted), 1500), "total", 0.95);
+        let setting = of(&format!("{name}, CR1"), drawing, EstimatorName::Unadjusted).with(|o| o.covariance = CovarianceRule::Cr1);
+        not_short(&run(&setting, 1500), "total", 0.94);
+    }
+}
+
+/// For a p-value of the other side, of one side where two are asked for, or of another level than the interval's: no effect is found as often as is said.
+#[test]
+fn tests_of_nothing() {
+    let world = even(400, 0.75, Effect::None);
+    let two = Setting::new("nothing", world, EstimatorName::RegressionAtt).one_study_in(100);
+    let one = |alternative| Setting::new("nothing", world, EstimatorName::RegressionAtt).with(|o| o.alternative = alternative).one_study_in(100);
+    let ninety = Setting::new("nothing", world, EstimatorName::Unadjusted).with(|o| o.confidence = 0.9).one_study_in(100);
+    for (setting, claimed) in [(two, 0.95), (one(Alternative::Greater), 0.95), (one(Alternative::Less), 0.95), (ninety, 0.9)] {
+        let tally = run(&setting, 2000);
+        exact(&tally, "total", claimed);
+        let counts = tally.get("total").unwrap();
+        // The test and the interval are one.
+        assert_eq!(counts.tests, counts.draws);
+        assert_eq!(counts.rejected, counts.below + counts.above);
+    }
+}
+
+/// For the term of `population = super` left out or added where it is not asked for: effects go with size, so that it matters.
+#[test]
+fn a_population() {
+    let world = World { skew: 0.4, ..even(200, 0.5, Effect::Sized(3.0)) };
+    let of =
+        |population, over| Setting::new("population", world, EstimatorName::Regression).with(|o| o.population = population).against(over).one_study_in(200);
+    let everybody = run(&of(Population::Super, Over::Expected), 2000);
+    not_short(&everybody, "direct", 0.95);
+    let drawn_only = of(Population::Assigned, Over::Expected).run(2000).unwrap();
+    let counts = drawn_only.get("direct").unwrap();
+    assert!(at_most(counts.held(), counts.draws, 0.95) < ONE_IN_A_MILLION, "the term does nothing here: {:.4}", counts.coverage());
+}
+
+/// For money: a discount or a subsidy counted twice, a cell or a cost left out, intervals of several effects that do not hold together, segments that are not.
+#[test]
+fn whole_studies() {
+    let world = World { money: true, ..even(400, 0.5, Effect::Responders(0.5)) };
+    let tally = run(&Setting::new("money", world, EstimatorName::RegressionAtt).asking(Asked::Study), 300);
+    for interval in ["net_profit", "incremental_margin"] {
+        not_short(&tally, interval, 0.95);
+        unbiased(&tally, interval);
+    }
+    for interval in ["roi_on_gross_cost", "roi_on_retailer_cost", "iroas", "cost_per_incremental_unit", "net_to_direct", "redemption_incrementality"] {
+        not_short(&tally, interval, 0.95);
+    }
+    for interval in ["burned budget", "all effects at once", "price, target", "price, difference", "price, relative"] {
+        not_short(&tally, interval, 0.95);
+    }
+    let world = World { drawing: Drawing::Segments(8), ..even(600, 0.5, Effect::Constant(0.5)) };
+    let tally = run(&Setting::new("segments", world, EstimatorName::RegressionAtt).asking(Asked::Study), 200);
+    not_short(&tally, "segment", 0.95);
+    not_short(&tally, "segment, shrunk", 0.95);
+}
+
+/// For weeks that overlap or leave a day out, and bands that do not hold together.
+#[test]
+fn weeks() {
+    let world = World { weeks: true, ..even(400, 0.5, Effect::Constant(0.5)) };
+    let tally = run(&Setting::new("weeks", world, EstimatorName::RegressionAtt).asking(Asked::Weeks), 60);
+    for interval in ["direct, one week", "direct, all weeks", "direct, all sums", "total, one week", "total, all weeks", "total, all sums"] {
+        not_short(&tally, interval, 0.95);
+    }
+}
+
+/// For what lies between the lines and the cells: a window that is off by days, a role, a coupon or a funding term that is read wrongly.
+#[test]
+fn from_the_lines_up() {
+    let lines = Lines {
+        name: "lines".into(),
+        customers: 600,
+        share: 0.5,
+        response: Response { redemption: 0.9, extra_redeeming: 0.9, forward_buying: 0.6, ..Response::default() },
+        estimator: EstimatorName::RegressionAtt,
+    };
+    let tally = lines.run(60);
+    assert!(tally.refused.is_empty(), "{:?}", tally.refused);
+    for interval in
+        ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total", "relative total", "net_profit", "roi_on_gross_cost", "burned budget"]
+    {
+        not_short(&tally, interval, 0.95);
+    }
+    for interval in ["direct", "forward_buying", "total", "net_profit"] {
+        unbiased(&tally, interval);
+    }
+}
+
+/// A result whose control is small and of long tail warns of its intervals, and one with large arms and hardly any skew does not.
+#[test]
+fn small_and_skewed_arms_are_warned_of() {
+    let of = |world: World| run(&Setting::new("skew", world, EstimatorName::RegressionAtt).asking(Asked::Study), 20);
+    let long_tail = World { skew: 1.5, noise: 0.6, ..even(1000, 0.95, Effect::Responders(0.5)) };
+    assert_eq!(of(long_tail).share_unsure(), Some(1.0));
+    assert_eq!(of(World { skew: 0.3, ..even(1000, 0.5, Effect::Constant(0.3)) }).share_unsure(), Some(0.0));
+}
