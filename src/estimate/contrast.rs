@@ -554,14 +554,16 @@ impl Contrast {
     }
 
     /// Relative uplift: the effect over `|level|`, the estimator's own counterfactual ([`Contrast::level`]), as a share (0.04 is 4 %), with Fieller's interval
-    /// ([`Contrast::ratio`]). Missing where the level is 0.
+    /// ([`Contrast::ratio`]). Missing where the level is 0, or rounding only ([`Contrast::is_nothing`]).
     #[must_use]
     pub fn relative(&self, coefficients: &[f64], level: Level) -> Ratio {
         let denominator = self.level(coefficients);
         let value = self.value(&denominator);
+        // A level that is rounding is no level.
+        let nothing = value == 0.0 || self.is_nothing(&denominator);
         let denominator = if value < 0.0 { denominator.times(-1.0) } else { denominator };
         let mut ratio = self.ratio(&self.effect(coefficients), &denominator, level);
-        if value == 0.0 {
+        if nothing {
             let reason = Reason::DenominatorZero;
             ratio = Ratio { estimate: Known::Missing(reason), interval: Interval::Missing { reason } };
         }
