@@ -2,16 +2,17 @@
 
 #![expect(clippy::doc_markdown, reason = "the comments of the arguments are the text of --help")]
 
-use std::fs;
-use std::io::Write;
+#[path = "shared/output.rs"]
+mod output;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use output::{csv_of, folder, not_an_input, print};
 use promolift::Error;
-use promolift::polars::prelude::{AnyValue, DataFrame};
 use promolift::portfolio::{Control, Factorial, League, Measured, OpenedPortfolio, Overlaps, PortfolioInputs, RankBy, Ranking, Total, TotalOf, Waves};
 use promolift::prelude::*;
 use serde::Serialize;
@@ -217,28 +218,6 @@ fn plain(measured: &Measured, format: Format) -> Result<String, String> {
     String::from_utf8(lines).map(|text| text.trim_end().to_owned()).map_err(|e| e.to_string())
 }
 
-/// A tidy frame as CSV text; absent numbers are empty.
-fn csv_of(frame: &DataFrame) -> Result<String, String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(frame.get_column_names().iter().map(|n| n.as_str())).map_err(|e| e.to_string())?;
-    for row in 0..frame.height() {
-        let fields = frame.columns().iter().map(|column| column.get(row).map(|value| field(&value)));
-        writer.write_record(fields.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    }
-    let bytes = writer.into_inner().map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map(|text| text.trim_end().to_owned()).map_err(|e| e.to_string())
-}
-
-/// One field, numbers in full precision.
-fn field(value: &AnyValue<'_>) -> String {
-    match value {
-        AnyValue::Null => String::new(),
-        AnyValue::String(text) => (*text).to_owned(),
-        AnyValue::Float64(number) => format!("{number:?}"),
-        other => other.to_string(),
-    }
-}
-
 /// Whether what is asked for can be written, and over no file that is named. Looked at before any work.
 fn writable(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.out else { return Ok(()) };
@@ -249,47 +228,7 @@ fn writable(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("--out {}: the folder {} is not there; create it, or name another", path.display(), folder(path).display()));
     }
     let given = [&arguments.transactions, &arguments.products, &arguments.assignments, &arguments.customers];
-    not_an_input(path, given.into_iter().flatten().map(PathBuf::as_path))
-}
-
-fn not_an_input<'a>(path: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<(), String> {
-    match inputs.find(|input| same_file(path, input)) {
-        Some(input) => Err(format!("--out {} would overwrite a file that is read, {}; name another", path.display(), input.display())),
-        None => Ok(()),
-    }
-}
-
-/// The folder a file stands in.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether two paths lead to one file, which need not be there yet.
-fn same_file(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().ok().or_else(|| Some(folder(path).canonicalize().ok()?.join(path.file_name()?)));
-    match (real(one), real(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
-    }
-}
-
-/// Writes to a file beside the wanted one and renames it, so that no half file is left.
-fn print(text: &str, out: Option<&Path>) -> Result<(), String> {
-    let Some(path) = out else {
-        let written = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().write_all(b"\n"));
-        // A closed pipe (`| head`) is not a failure.
-        return match written {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
-            _ => Ok(()),
-        };
-    };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.part", std::process::id()));
-    let written = fs::write(&partial, format!("{text}\n")).and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        drop(fs::remove_file(&partial));
-        format!("{} could not be written: {error}", path.display())
-    })
+    not_an_input("--out", path, given.into_iter().flatten().map(PathBuf::as_path))
 }
 
 fn bar() -> ProgressBar {

@@ -35,6 +35,7 @@ mod interval;
 mod linear;
 mod margins;
 mod matching;
+mod moments;
 pub mod peers;
 mod proportions;
 mod ratios;

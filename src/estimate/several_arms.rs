@@ -1,7 +1,8 @@
 //! Several target arms against one control.
 
-use super::contrast::{self, Contrast, PartMoments, Side};
+use super::contrast::{self, Contrast};
 use super::linear::dot;
+use super::moments::{PartMoments, Side};
 use super::{Design, Estimator, Fit, Outcome, Undefined};
 use crate::study::Arm;
 

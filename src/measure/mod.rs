@@ -7,6 +7,7 @@ mod cell_names;
 mod curves;
 mod design;
 mod families;
+mod figures;
 mod goals;
 mod left_out;
 mod meeting;
@@ -15,7 +16,6 @@ mod oddities;
 mod outcomes;
 mod payback;
 mod plan;
-mod portfolio_scores;
 mod products;
 mod redeemers;
 mod result;
@@ -28,10 +28,10 @@ mod weekly;
 pub use asked_ratios::{ArmRatio, AskedRatio, RatioChange, RatioDifference};
 pub use caps::{CapResult, CutCustomers};
 pub use families::Family;
+pub(crate) use figures::{CustomerColumns, Figure, Figures};
 pub use left_out::{LeftOut, LeftOutRule};
 pub use payback::{Payback, PaybackWeek};
 pub use plan::Plan;
-pub(crate) use portfolio_scores::{CustomerColumns, Figure, Figures};
 pub use redeemers::{RedeemerEffect, Redeemers};
 pub use result::{
     AbsentMeasure, ArmCell, ArmCount, ArmCustomers, Arms, Covariates, Descriptive, DesignFacts, DroppedCovariate, EffectCovariance, EffectEstimate, GoalAnswer,
@@ -62,11 +62,16 @@ impl Study {
     /// Where the inputs cannot be measured: every problem found, or the estimator's [`Undefined`](crate::estimate::Undefined) for this design.
     /// A study that fails its checks is not an error: it is measured, and its conclusion is `refused`.
     pub fn measure(&self, source: &(impl CellSource + ?Sized)) -> Result<Measurement> {
+        self.with_job(source, |job| job.measure())
+    }
+
+    /// Makes the cells and weights them, for whatever is asked of them then.
+    fn with_job<T>(&self, source: &(impl CellSource + ?Sized), then: impl FnOnce(Job<'_>) -> Result<T>) -> Result<T> {
         let mut plan = self.plan(&source.catalogue())?;
         let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
         plan.warnings.extend(meeting::check(self, source, &plan, &table)?);
         oddities::check(&table, &self.promotion)?;
-        Job::new(self, &plan, &table)?.measure()
+        then(Job::new(self, &plan, &table)?)
     }
 }
 

@@ -4,12 +4,10 @@ use std::fmt::{self, Formatter, Write};
 
 use super::league_rows::conclusion;
 use super::{Control, Factorial, League, LeagueRow, Measured, Overlaps, RankBy, Standing, Total, TotalOf, Waves};
-use crate::estimate::Interval;
 use crate::known::Known;
 use crate::measure::Measurement;
+use crate::report::number::{self, ABSENT, Format, p_value};
 
-/// Stands where there is no number.
-const ABSENT: &str = "–";
 /// Names longer than this are cut.
 const NAME: usize = 32;
 /// Rows of overlaps that are shown.
@@ -46,80 +44,18 @@ impl Table {
     }
 }
 
-/// How the numbers of a column are shown.
-#[derive(Clone, Copy)]
-enum Shown {
-    Decimals(usize),
-    Percent,
-}
-
-impl Shown {
-    /// Two decimals, none from 10,000 on.
-    fn fitting(values: impl IntoIterator<Item = f64>) -> Self {
-        let largest = values.into_iter().filter(|v| v.is_finite()).fold(0.0, |most: f64, v| most.max(v.abs()));
-        Self::Decimals(if largest >= 10_000.0 { 0 } else { 2 })
-    }
-
-    fn number(self, value: f64) -> String {
-        match self {
-            _ if !value.is_finite() => ABSENT.to_owned(),
-            Self::Decimals(decimals) => grouped(value, decimals),
-            Self::Percent => grouped(100.0 * value, 1) + " %",
-        }
-    }
-
-    fn signed(self, value: f64) -> String {
-        let text = self.number(value);
-        if value > 0.0 && text.contains(|c: char| ('1'..='9').contains(&c)) { format!("+{text}") } else { text }
-    }
-
-    fn known(self, value: Known<f64>) -> String {
-        value.value().map_or_else(|| ABSENT.to_owned(), |value| self.number(value))
-    }
-
-    fn interval(self, interval: &Interval) -> String {
-        match *interval {
-            Interval::Bounded { low, high } => format!("{} .. {}", self.number(low), self.number(high)),
-            Interval::AtLeast { low } => format!("at least {}", self.number(low)),
-            Interval::AtMost { high } => format!("at most {}", self.number(high)),
-            Interval::Exclusive { below, above } => format!("outside {} .. {}", self.number(below), self.number(above)),
-            Interval::Unbounded => "not bounded".to_owned(),
-            Interval::Missing { .. } => ABSENT.to_owned(),
-        }
-    }
-}
-
-/// Thousands separated by commas; zero has no sign.
-fn grouped(value: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", value.abs());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let zero = text.chars().all(|c| c == '0' || c == '.');
-    let mut digits = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            digits.push(',');
-        }
-        digits.push(digit);
-    }
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{}{digits}{point}{fraction}", if value < 0.0 && !zero { "-" } else { "" })
-}
-
 fn count(value: usize) -> String {
-    grouped(value as f64, 0)
+    number::count(value as u64)
 }
 
-fn p(value: Known<f64>) -> String {
-    match value.value() {
-        Some(p) if p < 0.001 => "< 0.001".to_owned(),
-        Some(p) => grouped(p, 3),
-        None => ABSENT.to_owned(),
-    }
+/// `1 promotion`, `1,076 promotions`.
+fn promotions(value: usize) -> String {
+    format!("{} promotion{}", count(value), if value == 1 { "" } else { "s" })
 }
 
-fn percent(confidence: f64) -> String {
-    let text = grouped(100.0 * confidence, 1);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+/// A share, without a sign.
+fn share(value: Known<f64>) -> String {
+    value.value().map_or_else(|| ABSENT.to_owned(), |value| Format::Percent.show(value))
 }
 
 fn name(id: &str) -> String {
@@ -152,7 +88,7 @@ fn in_currency(currency: Option<&str>) -> String {
 
 pub(super) fn measured(f: &mut Formatter<'_>, measured: &Measured) -> fmt::Result {
     let all: Vec<&Measurement> = measured.measurements().collect();
-    heading(f, &format!("{} promotions", count(measured.entries().len())))?;
+    heading(f, &promotions(measured.entries().len()))?;
     let believed = || all.iter().filter(|m| !m.conclusion.is_refused());
     let refused = all.len() - believed().count();
     let errors = measured.errors().count();
@@ -160,7 +96,7 @@ pub(super) fn measured(f: &mut Formatter<'_>, measured: &Measured) -> fmt::Resul
     paragraph(f, "", &facts)?;
     let sales = |m: &Measurement| m.effects.iter().find(|e| e.effect == "total" && e.measure == "net_sales").and_then(|e| e.total.value());
     let profit = |m: &Measurement| m.profit.retailer.iter().find(|row| row.row == "net_profit").and_then(|row| row.estimate.value());
-    let shown = Shown::fitting(all.iter().flat_map(|m| [sales(m), profit(m)]).flatten());
+    let shown = Format::money(all.iter().flat_map(|m| [sales(m), profit(m)]).flatten());
     let figure = |value: Option<f64>| value.map_or_else(|| ABSENT.to_owned(), |value| shown.signed(value));
     let mut table = Table::new(&["promotion", "starts", "conclusion", "target", "control", "net sales, total", "net profit"]);
     for m in &all {
@@ -203,13 +139,13 @@ pub(super) fn total(f: &mut Formatter<'_>, total: &Total) -> fmt::Result {
         TotalOf::NetSales => "Net sales",
         TotalOf::NetProfit => "Net profit",
     };
-    let shown = Shown::fitting([total.estimate, total.std_error]);
+    let shown = Format::money([total.estimate, total.std_error]);
     let unit = total.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
     let interval = match (total.ci_low, total.ci_high) {
-        (Known::Value(low), Known::Value(high)) => format!("{} to {}{unit} at {}", shown.number(low), shown.number(high), percent(total.confidence)),
+        (Known::Value(low), Known::Value(high)) => format!("{} to {}{unit} at {}", shown.show(low), shown.show(high), number::confidence(total.confidence)),
         _ => "no interval, nothing varies".to_owned(),
     };
-    let sum = format!("{what} of {} promotions together: {}{unit} ({interval}).", count(total.promotions.len()), shown.signed(total.estimate));
+    let sum = format!("{what} of {} together: {}{unit} ({interval}).", promotions(total.promotions.len()), shown.signed(total.estimate));
     paragraph(f, "", &sum)?;
     if total.shared_customers > 0 {
         let ratio = if total.std_error_if_apart > 0.0 { total.std_error / total.std_error_if_apart } else { 1.0 };
@@ -217,8 +153,8 @@ pub(super) fn total(f: &mut Formatter<'_>, total: &Total) -> fmt::Result {
             "{} customers are in two promotions or more. With that counted the standard error is {}{unit}, {} times what it would be if no two promotions shared a \
              customer.",
             count(total.shared_customers),
-            shown.number(total.std_error),
-            grouped(ratio, 2)
+            shown.show(total.std_error),
+            Format::Decimals(2).show(ratio)
         );
         paragraph(f, "", &shared)?;
     }
@@ -261,11 +197,11 @@ pub(super) fn league(f: &mut Formatter<'_>, league: &League) -> fmt::Result {
 
 fn league_table(f: &mut Formatter<'_>, league: &League) -> fmt::Result {
     let shown = match league.ranking.by {
-        RankBy::RoiOnRetailerCost => Shown::Percent,
-        _ => Shown::fitting(league.rows.iter().map(|row| row.estimate)),
+        RankBy::RoiOnRetailerCost => Format::Percent,
+        _ => Format::money(league.rows.iter().map(|row| row.estimate)),
     };
     let shrinks = league.not_shrunk.is_none();
-    let own = format!("{} by itself", percent(league.ranking.confidence));
+    let own = format!("{} by itself", number::confidence(league.ranking.confidence));
     let mut titles = vec!["  promotion", "estimate", &own, "p", "p, all counted", "interval, all counted"];
     if shrinks {
         titles.push("to expect");
@@ -278,7 +214,7 @@ fn league_table(f: &mut Formatter<'_>, league: &League) -> fmt::Result {
     table.write(f)
 }
 
-fn league_line(row: &LeagueRow, shown: Shown, shrinks: bool) -> Vec<String> {
+fn league_line(row: &LeagueRow, shown: Format, shrinks: bool) -> Vec<String> {
     let standing = match row.standing {
         Standing::AboveZero => "above zero",
         Standing::BelowZero => "below zero",
@@ -288,8 +224,8 @@ fn league_line(row: &LeagueRow, shown: Shown, shrinks: bool) -> Vec<String> {
         format!("{:>3}. {}", row.rank, name(&row.promotion)),
         shown.signed(row.estimate),
         shown.interval(&row.interval),
-        p(row.p_value),
-        p(row.p_value_adjusted),
+        p_value(row.p_value),
+        p_value(row.p_value_adjusted),
         shown.interval(&row.interval_adjusted),
     ];
     if shrinks {
@@ -303,11 +239,14 @@ fn league_notes(f: &mut Formatter<'_>, league: &League) -> fmt::Result {
     let called = format!("{} of {} promotions are called above or below zero.", count(league.called), count(league.family));
     let promise = match league.ranking.control {
         Control::Familywise => {
-            format!("The chance that any of these calls is wrong is at most {} (Holm; intervals by Bonferroni).", percent(1.0 - league.ranking.confidence))
+            format!(
+                "The chance that any of these calls is wrong is at most {} (Holm; intervals by Bonferroni).",
+                number::confidence(1.0 - league.ranking.confidence)
+            )
         }
         Control::FalseDiscovery => format!(
             "On average at most {} of such calls are wrong (Benjamini and Hochberg); an interval stands where there is a call (FCR).",
-            percent(1.0 - league.ranking.confidence)
+            number::confidence(1.0 - league.ranking.confidence)
         ),
     };
     paragraph(f, "", &format!("{called} {promise}"))?;
@@ -327,8 +266,8 @@ impl fmt::Display for Overlaps {
         heading(f, "Customers in the target of another promotion at the same time")?;
         let mut table = Table::new(&["promotion", "others live", "of target", "of control", "p"]);
         for exposure in self.exposures.iter().filter(|exposure| exposure.others > 0) {
-            let shares = [exposure.target_share, exposure.control_share].map(|share| Shown::Percent.known(share));
-            table.rows.push([vec![name(&exposure.promotion), count(exposure.others)], shares.to_vec(), vec![p(exposure.p_value)]].concat());
+            let shares = [exposure.target_share, exposure.control_share].map(share);
+            table.rows.push([vec![name(&exposure.promotion), count(exposure.others)], shares.to_vec(), vec![p_value(exposure.p_value)]].concat());
         }
         if table.rows.len() == 1 {
             return paragraph(f, "", "No two promotions ran on the same days.");
@@ -341,7 +280,7 @@ impl fmt::Display for Overlaps {
         }
         writeln!(f, "\nPairs in which the arms differ by more than chance (Holm, 5 %)")?;
         for pair in pairs.iter().take(MOST) {
-            let [target, control] = [pair.target_share, pair.control_share].map(|share| Shown::Percent.known(share));
+            let [target, control] = [pair.target_share, pair.control_share].map(share);
             let text = format!("{}: {target} of the target and {control} of the control were in the target of {}", name(&pair.promotion), name(&pair.other));
             paragraph(f, "  * ", &text)?;
         }
@@ -353,9 +292,9 @@ pub(super) fn factorial(f: &mut Formatter<'_>, joint: &Factorial) -> fmt::Result
     heading(f, &format!("{} and {} on {} customers of both", name(&joint.first), name(&joint.second), count(joint.customers)))?;
     paragraph(f, "", &format!("Total {} over the days of {}, per customer.", joint.measure, name(&joint.first)))?;
     let mut table = Table::new(&["first, second", "customers", "mean"]);
-    let shown = Shown::fitting(joint.cells.iter().filter_map(|cell| cell.mean));
+    let shown = Format::money(joint.cells.iter().filter_map(|cell| cell.mean));
     for cell in &joint.cells {
-        let mean = cell.mean.map_or_else(|| ABSENT.to_owned(), |mean| shown.number(mean));
+        let mean = cell.mean.map_or_else(|| ABSENT.to_owned(), |mean| shown.show(mean));
         table.rows.push(vec![format!("{}, {}", cell.first, cell.second), count(cell.customers), mean]);
     }
     table.write(f)?;
@@ -363,10 +302,10 @@ pub(super) fn factorial(f: &mut Formatter<'_>, joint: &Factorial) -> fmt::Result
         return paragraph(f, "", &format!("They cannot be told apart: {}.", reason.text()));
     }
     writeln!(f)?;
-    let mut table = Table::new(&["effect", "per customer", &percent(joint.confidence), "p"]);
-    let shown = Shown::fitting(joint.effects.iter().map(|effect| effect.per_customer));
+    let mut table = Table::new(&["effect", "per customer", &number::confidence(joint.confidence), "p"]);
+    let shown = Format::money(joint.effects.iter().map(|effect| effect.per_customer));
     for effect in &joint.effects {
-        let cells = vec![effect.effect.replace('_', " "), shown.signed(effect.per_customer), shown.interval(&effect.interval), p(effect.p_value)];
+        let cells = vec![effect.effect.replace('_', " "), shown.signed(effect.per_customer), shown.interval(&effect.interval), p_value(effect.p_value)];
         table.rows.push(cells);
     }
     table.write(f)?;
@@ -378,23 +317,23 @@ pub(super) fn factorial(f: &mut Formatter<'_>, joint: &Factorial) -> fmt::Result
 
 pub(super) fn waves(f: &mut Formatter<'_>, waves: &Waves) -> fmt::Result {
     heading(f, &format!("{} waves, {} customers, {} customer-waves", waves.waves.len(), count(waves.customers), count(waves.customer_waves)))?;
-    let shown = Shown::fitting(waves.effects.iter().filter_map(|effect| effect.per_customer_wave.value()));
-    let mut table = Table::new(&["effect", "per customer and wave", &percent(waves.confidence), "p", "all waves"]);
-    let money = Shown::fitting(waves.effects.iter().filter_map(|effect| effect.total.value()));
+    let shown = Format::money(waves.effects.iter().filter_map(|effect| effect.per_customer_wave.value()));
+    let mut table = Table::new(&["effect", "per customer and wave", &number::confidence(waves.confidence), "p", "all waves"]);
+    let money = Format::money(waves.effects.iter().filter_map(|effect| effect.total.value()));
     for effect in &waves.effects {
         let value = effect.per_customer_wave.value().map_or_else(|| ABSENT.to_owned(), |value| shown.signed(value));
         table.rows.push(vec![
             effect.effect.replace('_', " "),
             value,
             shown.interval(&effect.interval),
-            p(effect.p_value),
+            p_value(effect.p_value),
             effect.total.value().map_or_else(|| ABSENT.to_owned(), |total| money.signed(total)),
         ]);
     }
     paragraph(f, "", &format!("Effects on {}, the waves of a customer taken together.", waves.measure))?;
     table.write(f)?;
     writeln!(f)?;
-    let mut table = Table::new(&["wave", "starts", "target", "control", "in the wave before", "total effect", &percent(waves.confidence)]);
+    let mut table = Table::new(&["wave", "starts", "target", "control", "in the wave before", "total effect", &number::confidence(waves.confidence)]);
     for (wave, effect) in waves.waves.iter().zip(&waves.by_wave) {
         let before = wave.also_in_the_wave_before.map_or_else(|| ABSENT.to_owned(), count);
         let cells = vec![name(&wave.promotion), wave.start.to_string(), count(wave.target), count(wave.control), before];
@@ -412,7 +351,7 @@ pub(super) fn waves(f: &mut Formatter<'_>, waves: &Waves) -> fmt::Result {
                 "{among}: {} per customer and wave ({}, p {}), {} against {} customer-waves",
                 carry.per_customer_wave.value().map_or_else(|| ABSENT.to_owned(), |value| shown.signed(value)),
                 shown.interval(&carry.interval),
-                p(carry.p_value),
+                p_value(carry.p_value),
                 count(carry.target_before),
                 count(carry.control_before)
             ),

@@ -13,7 +13,7 @@ mod headline;
 #[cfg(feature = "report")]
 mod html;
 mod money;
-mod number;
+pub(crate) mod number;
 mod page;
 mod payback;
 mod segments;

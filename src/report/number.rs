@@ -7,7 +7,7 @@ use crate::estimate::Interval;
 use crate::known::Known;
 
 /// Stands where there is no number.
-pub(super) const ABSENT: &str = "–";
+pub(crate) const ABSENT: &str = "–";
 
 /// Money from here on is shown without decimals.
 const LARGE_MONEY: f64 = 10_000.0;
@@ -16,7 +16,7 @@ const LARGE_QUANTITY: f64 = 100.0;
 
 /// How numbers of one column, or of one sentence, are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// With so many decimals.
     Decimals(usize),
     /// Times 100, with one decimal and a percent sign.
@@ -25,12 +25,12 @@ pub(super) enum Format {
 
 impl Format {
     /// For money: two decimals, none where the largest value is large, more where all values are below 1.
-    pub(super) fn money(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn money(values: impl IntoIterator<Item = f64>) -> Self {
         Self::fitting(values, LARGE_MONEY)
     }
 
     /// For units and other quantities: as money, but without decimals from 100 on.
-    pub(super) fn quantity(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn quantity(values: impl IntoIterator<Item = f64>) -> Self {
         Self::fitting(values, LARGE_QUANTITY)
     }
 
@@ -45,25 +45,25 @@ impl Format {
     }
 
     /// The number: `1,234.50`, `-3.0 %`.
-    pub(super) fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         let text = self.bare(value);
         if self == Self::Percent && value.is_finite() { text + " %" } else { text }
     }
 
     /// The number with its sign: `+1,234.50`, `-3.0 %`, `0.00`.
-    pub(super) fn signed(self, value: f64) -> String {
+    pub(crate) fn signed(self, value: f64) -> String {
         let text = self.show(value);
         let positive = value > 0.0 && text.contains(|c: char| ('1'..='9').contains(&c));
         if positive { format!("+{text}") } else { text }
     }
 
     /// The number with its sign, or the sign of absence.
-    pub(super) fn known(self, value: Known<f64>) -> String {
+    pub(crate) fn known(self, value: Known<f64>) -> String {
         value.value().map_or_else(|| ABSENT.to_owned(), |v| self.signed(v))
     }
 
     /// An interval in a table: `7.42 .. 20.00`, `at least 7.42`, `outside -3.00 .. 4.00`, `not bounded`.
-    pub(super) fn interval(self, interval: &Interval) -> String {
+    pub(crate) fn interval(self, interval: &Interval) -> String {
         match *interval {
             Interval::Bounded { low, high } => format!("{} .. {}", self.bare(low), self.show(high)),
             Interval::AtLeast { low } => format!("at least {}", self.show(low)),
@@ -75,7 +75,7 @@ impl Format {
     }
 
     /// An interval in a sentence: `7.42 to 20.00 EUR`, `at least 7.42 EUR`, `no limit`.
-    pub(super) fn range(self, interval: &Interval, unit: &str) -> String {
+    pub(crate) fn range(self, interval: &Interval, unit: &str) -> String {
         let with = |value: f64| join(&self.show(value), unit);
         match *interval {
             Interval::Bounded { low, high } => format!("{} to {}", self.bare(low), with(high)),
@@ -97,22 +97,22 @@ impl Format {
 }
 
 /// A number and its unit, where there is one.
-pub(super) fn join(number: &str, unit: &str) -> String {
+pub(crate) fn join(number: &str, unit: &str) -> String {
     if unit.is_empty() { number.to_owned() } else { format!("{number} {unit}") }
 }
 
 /// Money in a sentence, with its currency where that is known: `14,748 EUR`, `-3.20 EUR`.
-pub(super) fn money(value: f64, currency: &str) -> String {
+pub(crate) fn money(value: f64, currency: &str) -> String {
     join(&Format::money([value]).show(value), currency)
 }
 
 /// A whole number: `1,076`.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     separated(&value.to_string())
 }
 
 /// A p-value in a table: `0.023`, `< 0.001`, `> 0.999`.
-pub(super) fn p_value(p: Known<f64>) -> String {
+pub(crate) fn p_value(p: Known<f64>) -> String {
     match p.value() {
         Some(p) if p < 0.001 => "< 0.001".to_owned(),
         Some(p) if p > 0.999 => "> 0.999".to_owned(),
@@ -122,7 +122,7 @@ pub(super) fn p_value(p: Known<f64>) -> String {
 }
 
 /// A confidence: `95 %`, `99.9 %`.
-pub(super) fn confidence(value: f64) -> String {
+pub(crate) fn confidence(value: f64) -> String {
     let text = grouped(value * 100.0, 1);
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
@@ -153,7 +153,7 @@ fn separated(digits: &str) -> String {
 }
 
 /// The interval between two limits, one of which may be open.
-pub(super) const fn limits(low: Known<f64>, high: Known<f64>) -> Interval {
+pub(crate) const fn limits(low: Known<f64>, high: Known<f64>) -> Interval {
     use crate::known::Reason;
     match (low, high) {
         (Known::Value(low), Known::Value(high)) => Interval::Bounded { low, high },

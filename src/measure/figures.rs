@@ -1,7 +1,7 @@
 //! What a study says of each customer, for what combines several studies: sums over promotions, two promotions on the same customers, waves.
 
 use super::design::covariates;
-use super::{Job, Measurement, meeting, oddities};
+use super::{Job, Measurement};
 use crate::cells::CellSource;
 use crate::error::Result;
 use crate::estimate::{ArmForm, Contrast, Estimator, Outcome};
@@ -50,14 +50,6 @@ impl Study {
     /// As [`Study::measure`].
     pub(crate) fn customer_columns(&self, source: &(impl CellSource + ?Sized), measure: &str) -> Result<Option<CustomerColumns>> {
         self.with_job(source, |job| job.columns(measure))
-    }
-
-    fn with_job<T>(&self, source: &(impl CellSource + ?Sized), then: impl FnOnce(Job<'_>) -> Result<T>) -> Result<T> {
-        let mut plan = self.plan(&source.catalogue())?;
-        let table = source.cells(&plan.partition, &self.assignment, &plan.amounts)?;
-        plan.warnings.extend(meeting::check(self, source, &plan, &table)?);
-        oddities::check(&table, &self.promotion)?;
-        then(Job::new(self, &plan, &table)?)
     }
 }
 
