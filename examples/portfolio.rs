@@ -125,7 +125,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let mut opened = inputs(arguments).and_then(|inputs| inputs.open()).map_err(|e| e.to_string())?;
     opened.portfolio = opened.portfolio.checking_overlaps();
     if let Some(path) = &arguments.out {
-        not_an_input(path, opened.paths())?;
+        not_an_input("--out", path, opened.paths())?;
     }
     let explained = |error: Error| opened.explain(None, error).to_string();
     let ledger = Ledger::from_frames(opened.transactions.clone(), opened.products.clone(), &opened.columns).map_err(explained)?;
