@@ -167,11 +167,16 @@ fn effects() -> Section {
             }
         }
     }
+    for (kind, effect) in [("the same to all, large", Effect::Constant(1.0)), ("levels all out", Effect::Levelling)] {
+        let world = World { effect, ..World::default() };
+        cases.push(on_slices(Setting::new(format!("{kind}, of all there could be; {ATT}, 50/50, 1,000 customers"), world, ATT).against(Over::Expected)));
+    }
     Section {
         title: "Kinds of effect, and every cell",
         text: "Effects that are alike for all, grow with the customer's size, come from the few who respond, or make all customers more alike. The truth is that of the \
-               drawn customers: of the target (regression_att) or of all assigned (unadjusted), so that effects that differ make intervals wider than they need be.",
-        shown: &["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total", "relative direct"],
+               drawn customers: of the target (regression_att) or of all assigned (unadjusted), so that effects that differ make intervals wider than they need be; where \
+               it says so, that of all customers there could be.",
+        shown: &["total", "direct", "cannibalisation", "halo", "forward_buying", "carry_over", "relative total", "relative direct"],
         cases,
     }
 }
@@ -254,7 +259,7 @@ fn clusters() -> Section {
     for estimator in all {
         for clusters in [10, 20, 50, 150] {
             let world = World { customers: 2000, effect: Effect::Constant(0.3), drawing: Drawing::Clusters(clusters), ..World::default() };
-            cases.push(on_slices(Setting::new(format!("whole clusters drawn, {clusters}; {estimator}"), world, estimator)));
+            cases.push(on_slices(Setting::new(format!("whole clusters drawn; {estimator}, {clusters} clusters"), world, estimator)));
         }
     }
     for (estimator, rule, name) in [
@@ -266,7 +271,8 @@ fn clusters() -> Section {
         for clusters in [10, 20, 50, 150] {
             let world = World { customers: 2000, effect: Effect::Constant(0.5), drawing: Drawing::Straddling(clusters), ..World::default() };
             cases.push(on_slices(
-                Setting::new(format!("customers drawn within {clusters} clusters; {estimator}, {name}"), world, estimator).with(|o| o.covariance = rule),
+                Setting::new(format!("customers drawn within clusters; {estimator}, {name}, {clusters} clusters"), world, estimator)
+                    .with(|o| o.covariance = rule),
             ));
         }
     }
@@ -346,8 +352,8 @@ fn money() -> Section {
     }
     Section {
         title: "Money, ratios, burned budget",
-        text: "A coupon of 10 %, half of it paid by the supplier, costs of the promotion, prices that vary. The money is that of the target customers drawn. The target's own \
-               price is known to the cent where the average is over the target; its interval is of all customers like them.",
+        text: "A coupon of 10 %, half of it paid by the supplier, costs of the promotion, prices that vary. The money is that of the target customers drawn. The price in an \
+               arm is that of all customers there could be, the difference of prices that of the drawn.",
         shown: &[
             "net_profit",
             "incremental_margin",
@@ -429,7 +435,7 @@ fn lines() -> Section {
         title: "Line by line",
         text: "The simulated shop of `simulate::SeniorMeat`, drawn anew with its customers for every draw and measured from its lines up. The truth is that of the drawn \
                customers; money is that of the target.",
-        shown: &["direct", "total", "relative total", "net_profit", "roi_on_gross_cost", "burned budget"],
+        shown: &["total", "direct", "relative total", "net_profit", "roi_on_gross_cost", "burned budget"],
         cases,
     }
 }

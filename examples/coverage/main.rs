@@ -15,11 +15,13 @@ use std::time::Instant;
 
 use clap::Parser;
 
+mod csv;
 mod grid;
 mod kept;
 mod page;
 #[allow(dead_code, reason = "the quick grid of the tests uses more of it")]
 mod proof;
+mod verdict;
 
 use grid::{Case, Of, Section, sections};
 use kept::Kept;
@@ -54,6 +56,9 @@ struct Arguments {
     /// Write the page into this file; else it is printed.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write every interval of every setting into this file too.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -91,6 +96,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut ran = Vec::new();
     for section in sections().into_iter().filter(wanted) {
         ran.push(measured(section, arguments.share(), &mut kept)?);
+    }
+    if let Some(path) = &arguments.csv {
+        std::fs::write(path, csv::csv(&ran))?;
     }
     let text = page(&ran, &arguments.command());
     match &arguments.out {

@@ -1,10 +1,11 @@
-//! The table as Markdown.
+//! The page as Markdown, short enough to read.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::grid::Section;
-use super::proof::binomial::Band;
-use super::proof::tally::{Counts, OF_INTERVALS, Tally};
+use super::proof::tally::{Counts, Tally};
+use super::verdict::Verdict;
 
 /// A case with what it showed.
 pub(crate) struct Shown {
@@ -22,83 +23,67 @@ pub(crate) struct Ran {
     pub(crate) cases: Vec<Shown>,
 }
 
-/// How measured coverage stands to what is claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    /// More than claimed, beyond chance.
-    Wide,
-    /// As claimed, up to chance.
-    Holds,
-    /// Less, beyond chance, by a point at most.
-    Nearly,
-    /// Less by more than a point, beyond chance.
-    Short,
-}
-
-/// A point of coverage.
-const POINT: f64 = 0.01;
-
-impl Verdict {
-    fn of(counts: &Counts, claimed: f64) -> Self {
-        let Band { low, high } = counts.band();
-        match counts.coverage() {
-            _ if low > claimed => Self::Wide,
-            _ if high >= claimed => Self::Holds,
-            coverage if coverage >= claimed - POINT => Self::Nearly,
-            _ => Self::Short,
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Wide => "wide",
-            Self::Holds => "holds",
-            Self::Nearly => "nearly",
-            Self::Short => "**short**",
-        }
-    }
-}
-
 /// An interval of a case.
-struct Row<'a> {
-    case: &'a Shown,
-    interval: &'static str,
-    counts: &'a Counts,
-    verdict: Verdict,
+pub(crate) struct Row<'a> {
+    pub(crate) case: &'a Shown,
+    pub(crate) interval: &'static str,
+    pub(crate) counts: &'a Counts,
+    pub(crate) verdict: Verdict,
 }
 
 impl Row<'_> {
-    /// Whether the results say that their intervals are not to be trusted to the last per cent: most of them.
-    fn is_warned(&self) -> bool {
-        self.case.tally.share_unsure().is_some_and(|share| share >= 0.5)
+    /// Coverage less what is claimed.
+    fn gap(&self) -> f64 {
+        self.counts.coverage() - self.case.claimed
     }
 }
 
-fn rows(ran: &Ran) -> impl Iterator<Item = Row<'_>> {
-    ran.cases.iter().flat_map(|case| {
-        ran.section.shown.iter().filter_map(move |&interval| {
+impl Shown {
+    /// Whether the results say that their intervals are not to be trusted to the last per cent: most of them.
+    pub(crate) fn is_warned(&self) -> bool {
+        self.tally.share_unsure().is_some_and(|share| share >= 0.5)
+    }
+
+    /// What is measured, and of how many customers or clusters.
+    fn with_size(&self) -> (&str, &str) {
+        let parts = self.name.rsplit_once(", ");
+        parts.filter(|(_, size)| size.ends_with(" customers") || size.ends_with(" clusters")).unwrap_or((&self.name, ""))
+    }
+}
+
+impl Ran {
+    /// Its intervals.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.cases.iter().flat_map(|case| self.rows_of(case))
+    }
+
+    fn rows_of<'a>(&'a self, case: &'a Shown) -> impl Iterator<Item = Row<'a>> {
+        self.section.shown.iter().filter_map(move |&interval| {
             let counts = case.tally.get(interval).filter(|counts| counts.draws > 0)?;
             Some(Row { case, interval, counts, verdict: Verdict::of(counts, case.claimed) })
         })
-    })
+    }
 }
 
 /// The whole page.
 pub(crate) fn page(ran: &[Ran], command: &str) -> String {
-    let draws: u64 = ran.iter().flat_map(|r| &r.cases).map(|case| case.tally.draws).sum();
-    let studies: u64 = ran.iter().flat_map(|r| &r.cases).map(|case| case.tally.studies).sum();
-    let cases: usize = ran.iter().map(|r| r.cases.len()).sum();
+    let cases = || ran.iter().flat_map(|r| &r.cases);
+    let draws: u64 = cases().map(|case| case.tally.draws).sum();
+    let studies: u64 = cases().map(|case| case.tally.studies).sum();
     let mut text = format!(
-        "<!-- Written by `{command}`; do not edit. -->\n\nMade by `{command}`: {} draws of {cases} settings, {} of them measured as a whole study. The same command writes the \
-         same page on any machine and any number of threads.\n\n",
+        "<!-- Written by `{command}`; do not edit. -->\n\nMade by `{command}`: {} draws of {} settings, {} of them measured as a whole study. The same command writes the \
+         same page on any machine and any number of threads; with `--csv FILE` it also writes every interval of every setting with all that was counted.\n\n",
         thousands(draws),
+        cases().count(),
         thousands(studies)
     );
     text += &summary(ran);
     text += &sizes(ran);
-    text += &holes(ran);
+    text += &short(ran);
+    text += "# Setting by setting\n\nIn each cell the coverage of the first interval named, and, where there are more, that of the one which is furthest below its claim. **Bold**: one \
+             of them is short. *!*: most results warn of their intervals.\n\n";
     for ran in ran {
-        text += &details(ran);
+        text += &condensed(ran);
     }
     text
 }
@@ -122,119 +107,150 @@ const KINDS: [(&str, &[&str]); 11] = [
 ];
 
 fn summary(ran: &[Ran]) -> String {
-    let mut text = "## Summary\n\nEach row counts the cases of all tables below: a case is one interval in one setting.\n\n\
+    let mut text = "# Summary\n\nEach row counts the cases of all tables below: a case is one interval in one setting.\n\n\
                     | intervals | cases | middle coverage less claimed | least | wide | holds | nearly | short | of those short, warned |\n\
                     |---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         .to_owned();
     for (kind, names) in KINDS {
-        let found: Vec<Row<'_>> = ran.iter().flat_map(rows).filter(|row| names.contains(&row.interval)).collect();
-        let mut less: Vec<f64> = found.iter().map(|row| row.counts.coverage() - row.case.claimed).collect();
-        less.sort_by(f64::total_cmp);
-        let (Some(least), Some(middle)) = (less.first(), less.get(less.len() / 2)) else { continue };
+        let found: Vec<Row<'_>> = ran.iter().flat_map(Ran::rows).filter(|row| names.contains(&row.interval)).collect();
+        let mut gaps: Vec<f64> = found.iter().map(Row::gap).collect();
+        gaps.sort_by(f64::total_cmp);
+        let (Some(least), Some(middle)) = (gaps.first(), gaps.get(gaps.len() / 2)) else { continue };
         let of = |verdict: Verdict| found.iter().filter(|row| row.verdict == verdict).count();
-        let warned = found.iter().filter(|row| row.verdict == Verdict::Short && row.is_warned()).count();
+        let warned = found.iter().filter(|row| row.verdict == Verdict::Short && row.case.is_warned()).count();
         let [wide, holds, nearly, short] = [Verdict::Wide, Verdict::Holds, Verdict::Nearly, Verdict::Short].map(of);
         let _ = writeln!(text, "| {kind} | {} | {} | {} | {wide} | {holds} | {nearly} | {short} | {warned} |", found.len(), points(*middle), points(*least));
     }
-    text + "\n"
+    text + &alarms(ran)
+}
+
+/// How often results warn where nothing is short.
+fn alarms(ran: &[Ran]) -> String {
+    let is_short = |ran: &Ran, case: &Shown| ran.rows_of(case).any(|row| row.verdict == Verdict::Short);
+    let mut counted = [[0.0; 2]; 2];
+    for ran in ran {
+        for case in &ran.cases {
+            if let Some(share) = case.tally.share_unsure() {
+                let of = &mut counted[usize::from(is_short(ran, case))];
+                of[0] += 1.0;
+                of[1] += share;
+            }
+        }
+    }
+    let [[sound, alarms], [short, warned]] = counted;
+    format!(
+        "\nOf the results of the {sound} settings in which no interval is short {} % warn of their intervals, of those of the {short} settings in which one is {} %.\n\n",
+        percent(alarms / f64::max(sound, 1.0)),
+        percent(warned / f64::max(short, 1.0))
+    )
 }
 
 /// From which size on the default estimator holds, by skew and split.
 fn sizes(ran: &[Ran]) -> String {
     let Some(skew) = ran.iter().find(|r| r.section.title == "Skew, split and size") else { return String::new() };
-    let mut text = "## From which size on\n\nThe least number of customers, of both arms together, from which on the interval of the default estimator is short by a point at most (of those \
-                    tried, and all larger ones).\n\n| customers | total | relative total | direct |\n|---|--:|--:|--:|\n"
+    let mut text = "# From which size on\n\nThe least number of customers, of both arms together, from which on the interval of the default estimator is not short (of those \
+                    tried, and all larger ones), and from which on most results no longer warn.\n\n| customers | total | relative total | direct | without a warning |\n\
+                    |---|--:|--:|--:|--:|\n"
         .to_owned();
-    let mut worlds: Vec<&str> = skew.cases.iter().filter_map(|case| Some(case.name.rsplit_once(", ")?.0)).collect();
+    let mut worlds: Vec<&str> = skew.cases.iter().map(|case| case.with_size().0).collect();
     worlds.dedup();
     for world in worlds {
-        let from = |interval: &str| {
-            let mine: Vec<Row<'_>> = rows(skew).filter(|row| row.interval == interval && row.case.name.starts_with(&format!("{world}, "))).collect();
-            let last_short = mine.iter().rposition(|row| row.verdict == Verdict::Short);
-            let first = mine.get(last_short.map_or(0, |at| at + 1));
-            first.and_then(|row| row.case.name.rsplit_once(", ")).map_or_else(|| "more".to_owned(), |(_, size)| size.replace(" customers", ""))
+        let mine = || skew.cases.iter().filter(|case| case.with_size().0 == world);
+        // The size behind the last one that is not as it should be.
+        let after_last = |is_bad: &dyn Fn(&Shown) -> bool| {
+            let sizes: Vec<&Shown> = mine().collect();
+            let first = sizes.iter().rposition(|case| is_bad(case)).map_or(0, |at| at + 1);
+            sizes.get(first).map_or_else(|| "more".to_owned(), |case| case.with_size().1.replace(" customers", ""))
         };
-        let _ = writeln!(text, "| {world} | {} | {} | {} |", from("total"), from("relative total"), from("direct"));
+        let from = |interval: &str| after_last(&|case| skew.rows_of(case).any(|row| row.interval == interval && row.verdict == Verdict::Short));
+        let unwarned = after_last(&Shown::is_warned);
+        let _ = writeln!(text, "| {world} | {} | {} | {} | {unwarned} |", from("total"), from("relative total"), from("direct"));
     }
     text + "\n"
 }
 
-/// What is short without a warning.
-fn holes(ran: &[Ran]) -> String {
-    let short: Vec<(&str, Row<'_>)> =
-        ran.iter().flat_map(|r| rows(r).map(|row| (r.section.title, row))).filter(|(_, row)| row.verdict >= Verdict::Nearly && !row.is_warned()).collect();
-    let (worse, nearly): (Vec<_>, Vec<_>) = short.iter().partition(|(_, row)| row.verdict == Verdict::Short);
-    let mut text = format!(
-        "## Short without a warning\n\nShort by more than a point beyond chance, while most results carry no warning that speaks of intervals: {}. Short by a point at most: {}.\n\n",
-        worse.len(),
-        nearly.len()
-    );
-    if !worse.is_empty() {
-        text += "| section | setting | interval | coverage |\n|---|---|---|--:|\n";
-        for (section, row) in worse {
-            let _ = writeln!(text, "| {section} | {} | {} | {} |", row.case.name, row.interval, percent(row.counts.coverage()));
+/// What is short, with a warning or without.
+fn short(ran: &[Ran]) -> String {
+    let mut text = String::new();
+    for (warned, heading) in [(false, "Short without a warning"), (true, "Short with a warning")] {
+        let mut lines = String::new();
+        let mut intervals = 0;
+        for ran in ran {
+            for case in ran.cases.iter().filter(|case| case.is_warned() == warned) {
+                let found: Vec<Row<'_>> = ran.rows_of(case).filter(|row| row.verdict == Verdict::Short).collect();
+                if found.is_empty() {
+                    continue;
+                }
+                intervals += found.len();
+                let each: Vec<String> = found.iter().map(|row| format!("{} {}", row.interval, percent(row.counts.coverage()))).collect();
+                let share = case.tally.share_unsure().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
+                let _ = writeln!(lines, "| {} | {} | {} | {share} |", ran.section.title, case.name, each.join(", "));
+            }
         }
-        text.push('\n');
+        let _ = write!(text, "# {heading}\n\n{}: {intervals} intervals.\n\n", if warned { "Most results warn" } else { "Most results do not warn" });
+        if intervals > 0 {
+            let _ = write!(text, "| section | setting | coverage | results that warn |\n|---|---|---|--:|\n{lines}\n");
+        }
     }
     text
 }
 
-fn details(ran: &Ran) -> String {
+/// A section with a line for what differs in size only.
+fn condensed(ran: &Ran) -> String {
     let section = &ran.section;
+    let mut sizes: Vec<&str> = Vec::new();
+    let mut lines: Vec<(&str, BTreeMap<usize, String>)> = Vec::new();
+    for case in &ran.cases {
+        let (what, size) = case.with_size();
+        let at = sizes.iter().position(|s| *s == size).unwrap_or_else(|| {
+            sizes.push(size);
+            sizes.len() - 1
+        });
+        let line = lines.iter().position(|(name, _)| *name == what).unwrap_or_else(|| {
+            lines.push((what, BTreeMap::new()));
+            lines.len() - 1
+        });
+        lines[line].1.insert(at, cell(ran, case));
+    }
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|at| sizes[*at].chars().filter(char::is_ascii_digit).collect::<String>().parse::<u64>().unwrap_or_default());
+    let heads: Vec<&str> = order.iter().map(|at| sizes[*at]).collect();
     let mut text = format!(
-        "## {}\n\n{}\n\n<details><summary>{} settings</summary>\n\n| setting | interval | draws | coverage | 99 % band | truth below / above | size | bias | s.e. | warned | |\n\
-         |---|---|--:|--:|--:|--:|--:|--:|--:|---|---|\n",
+        "## {}\n\n{} Intervals: {}.\n\n| setting | {} |\n|---|{}\n",
         section.title,
         section.text,
-        ran.cases.len()
+        section.shown.join(", "),
+        heads.join(" | "),
+        "--:|".repeat(heads.len())
     );
-    for row in rows(ran) {
-        let counts = row.counts;
-        let Band { low, high } = counts.band();
-        let shares = [counts.below, counts.above].map(|n| percent(n as f64 / counts.draws as f64));
-        let sides = if counts.outside > 0 { "–".to_owned() } else { shares.join(" / ") };
-        let size = if counts.tests > 0 { percent(counts.rejected as f64 / counts.tests as f64) } else { String::new() };
-        let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
-        let claimed = if (row.case.claimed - 0.95).abs() < 1e-9 { String::new() } else { format!(" of {:.0} %", 100.0 * row.case.claimed) };
-        let band = format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high);
-        let _ = writeln!(
-            text,
-            "| {} | {} | {}{} | {}{claimed} | {band} | {sides} | {size} | {} | {} | {} | {} |",
-            row.case.name,
-            row.interval,
-            thousands(counts.draws),
-            missing(counts),
-            percent(counts.coverage()),
-            number(counts.bias()),
-            number(counts.claimed_spread()),
-            warnings(&row.case.tally),
-            row.verdict.text()
-        );
+    for (what, cells) in &lines {
+        let each: Vec<&str> = order.iter().map(|at| cells.get(at).map_or("", String::as_str)).collect();
+        let _ = writeln!(text, "| {what} | {} |", each.join(" | "));
     }
+    text + &unanswered(ran) + "\n"
+}
+
+/// What a setting showed: its first interval and the one furthest below its claim.
+fn cell(ran: &Ran, case: &Shown) -> String {
+    let rows: Vec<Row<'_>> = ran.rows_of(case).collect();
+    let Some(first) = rows.first() else { return "–".to_owned() };
+    let least = rows.iter().map(|row| row.counts.coverage()).fold(f64::INFINITY, f64::min);
+    let both = if rows.len() > 1 { format!("{} / {}", percent(first.counts.coverage()), percent(least)) } else { percent(least) };
+    let marked = if rows.iter().any(|row| row.verdict == Verdict::Short) { format!("**{both}**") } else { both };
+    if case.is_warned() { format!("{marked} !") } else { marked }
+}
+
+/// Draws without an answer, by why.
+fn unanswered(ran: &Ran) -> String {
+    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for case in &ran.cases {
         for (why, count) in &case.tally.refused {
-            let _ = writeln!(text, "\n{}: {count} of {} draws have no answer: {why}.", case.name, thousands(case.tally.draws));
+            let (settings, draws) = reasons.entry(why).or_default();
+            (*settings, *draws) = (*settings + 1, *draws + count);
         }
     }
-    text + "\n</details>\n\n"
-}
-
-/// Draws without an interval, or with one that is not bounded.
-fn missing(counts: &Counts) -> String {
-    let mut text = String::new();
-    if counts.unbounded > 0 {
-        let _ = write!(text, ", {} unbounded", thousands(counts.unbounded));
-    }
-    if counts.without > 0 {
-        let _ = write!(text, ", {} without", thousands(counts.without));
-    }
-    text
-}
-
-/// The warnings that speak of intervals, with the share of results that carry them.
-fn warnings(tally: &Tally) -> String {
-    let named = OF_INTERVALS.iter().map(|name| (name, tally.share_warned(name))).filter(|(_, share)| *share >= 0.05);
-    named.map(|(name, share)| format!("`{name}` {:.0} %", 100.0 * share)).collect::<Vec<_>>().join(", ")
+    let each = reasons.iter().map(|(why, (settings, draws))| format!("\n{} draws of {settings} settings have no answer: {why}.\n", thousands(*draws)));
+    each.collect()
 }
 
 fn percent(share: f64) -> String {

@@ -173,7 +173,7 @@ fn whole_studies() {
     for interval in ["roi_on_gross_cost", "roi_on_retailer_cost", "iroas", "cost_per_incremental_unit", "net_to_direct", "redemption_incrementality"] {
         not_short(&tally, interval, 0.95);
     }
-    for interval in ["burned budget", "all effects at once", "price, target", "price, difference", "price, relative"] {
+    for interval in ["burned budget", "all effects at once", "price, target", "price, control", "price, difference", "price, relative"] {
         not_short(&tally, interval, 0.95);
     }
     let world = World { drawing: Drawing::Segments(8), ..even(600, 0.5, Effect::Constant(0.5)) };

@@ -210,9 +210,10 @@ impl Setting {
         let burned = &found.burned_budget.units;
         tally.add("burned budget", Seen::limits(burned.ci_low, burned.ci_high, target.burned));
         if let Some(price) = found.asked_ratios.first() {
+            // An arm's own ratio is of all customers like those in it, as its interval is; the difference is that of the drawn.
+            tally.add("price, target", Seen::interval(&price.target.interval, self.world.expected_price(true)));
+            tally.add("price, control", Seen::interval(&price.control.interval, self.world.expected_price(false)));
             let [with, without] = [truth.focal_price(true), truth.focal_price(false)];
-            tally.add("price, target", Seen::interval(&price.target.interval, with));
-            tally.add("price, control", Seen::interval(&price.control.interval, without));
             let change = &price.difference;
             tally.add(
                 "price, difference",

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::binomial::{Band, clopper_pearson};
 
-/// The tail of the bands shown: both together leave out 1 %.
-pub(crate) const TAIL: f64 = 0.005;
+/// The tail of the bands: both together leave out one in ten thousand, so that of some two thousand cases a fifth of one lies outside by chance.
+pub(crate) const TAIL: f64 = 0.000_05;
 
 /// How an interval stood to its truth in one draw.
 #[derive(Debug, Clone, Copy, PartialEq)]

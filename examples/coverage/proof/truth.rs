@@ -3,7 +3,7 @@
 use promolift::study::{Arm, Period};
 
 use super::cells::{COSTS, FUNDED};
-use super::world::{Bin, COUPON, Customers, Drawing, Effect, MEANS, PARTS, UNIT_COSTS, World};
+use super::world::{Bin, COUPON, Customers, Drawing, Effect, LEVELLED, MEANS, PARTS, UNIT_COSTS, World};
 
 /// The effects that add up to the total, as cells: role and whether it is the weeks after.
 pub(crate) const EFFECTS: [&str; 6] = ["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total"];
@@ -107,19 +107,21 @@ impl Truth {
     /// The expectation, where there is one in closed form: effects without response, customers drawn.
     fn expected(world: &World) -> Self {
         let bins = world.bins();
-        let share = match world.effect {
-            Effect::Constant(share) | Effect::Sized(share) if matches!(world.drawing, Drawing::Simple | Drawing::Straddling(_)) => share,
+        let gain = |cell: usize| match world.effect {
+            Effect::Constant(share) | Effect::Sized(share) if matches!(world.drawing, Drawing::Simple | Drawing::Straddling(_)) => share * PARTS[cell],
+            Effect::Levelling if world.drawing == Drawing::Simple => LEVELLED[cell % 2],
             _ => 0.0,
         };
-        let of = |share: f64| {
+        let of = |offered: bool| {
             let at = |role: usize, bin: &Bin| {
-                let part = PARTS[2 * role + usize::from(bin.period == Period::Post)];
-                let value = MEANS[role] * (1.0 + if bin.period == Period::Baseline { 0.0 } else { share * part }) / bin.of as f64;
+                let changes = offered && bin.period != Period::Baseline;
+                let gain = if changes { gain(2 * role + usize::from(bin.period == Period::Post)) } else { 0.0 };
+                let value = MEANS[role] * (1.0 + gain) / bin.of as f64;
                 Amounts { value, units: value / 4.0, coupon: 0.0 }
             };
             (0..3).flat_map(|role| bins.iter().map(move |bin| at(role, bin))).collect::<Vec<Amounts>>()
         };
-        Self { worlds: [of(0.0), of(share)], bins: bins.clone(), customers: 1.0, redeemers: 0.0, redeemed: 0.0, burned: 0.0 }
+        Self { worlds: [of(false), of(true)], bins: bins.clone(), customers: 1.0, redeemers: 0.0, redeemed: 0.0, burned: 0.0 }
     }
 
     /// A sum over the cells that count, without the offer or with it.
@@ -156,7 +158,7 @@ impl Truth {
         self.change(Measure::Sales, |role, bin| *bin == here && counts(effect, role, bin.period)) / self.customers
     }
 
-    /// Price of a focal unit in the promotion, with the offer or without it.
+    /// Price of a focal unit in the promotion, with the offer or without it, of these customers.
     pub(crate) fn focal_price(&self, offered: bool) -> f64 {
         let direct = |role: usize, bin: &Bin| counts("direct", role, bin.period);
         self.sum(offered, Measure::Sales, direct) / self.sum(offered, Measure::Units, direct)

@@ -148,6 +148,20 @@ impl World {
         periods.into_iter().flat_map(|period| (0..of(period)).map(move |place| Bin { period, place, of: of(period) })).collect()
     }
 
+    /// The price of a focal unit in the promotion that all customers there could be pay, with the offer or without it: expected sales over expected units.
+    ///
+    /// Of a lognormal price `p` with mean 4 a unit of money buys `E 1/p = exp(s^2) / 4` units. Of a size with mean 1 those above 1 are `1 - F(s/2)` and have
+    /// `F(s/2)` of it, `F` the normal distribution (the first moment of a lognormal over part of its range). Some must respond, and nobody buy nothing.
+    pub(crate) fn expected_price(&self, offered: bool) -> f64 {
+        let without = 4.0 * libm::exp(-PRICES * PRICES);
+        let Effect::Responders(gain) = self.effect else { return without };
+        let below = 0.5 * libm::erfc(-self.skew / 8.0_f64.sqrt());
+        let customers = RESPOND[0] * below + RESPOND[1] * (1.0 - below);
+        let kept = RESPOND[0] * (1.0 - below) + RESPOND[1] * below;
+        let on_coupon = (kept + gain * customers) / (1.0 + gain * customers);
+        if offered { without * (1.0 - COUPON * on_coupon) } else { without }
+    }
+
     /// Draws its customers.
     pub(crate) fn draw(&self, dice: &mut Dice) -> Customers {
         let bins = self.bins();
@@ -162,7 +176,7 @@ impl World {
             redeems[customer] = redeemed;
             for (place, (a, b)) in own.iter().zip(&with).enumerate() {
                 (kept[place][customer], offered[place][customer]) = (*a, *b);
-                price[place][customer] = if self.money { 4.0 * dice.lognormal(0.15) } else { 4.0 };
+                price[place][customer] = if self.money { 4.0 * dice.lognormal(PRICES) } else { 4.0 };
             }
         }
         let mut drawn = Customers { arm: vec![Arm::Control; self.customers], bins, kept, offered, price, redeems, group, weight: Vec::new() };
@@ -225,7 +239,7 @@ impl World {
 
     /// What he buys with it, and whether he redeems.
     fn responds(&self, traits: &Traits, own: &[f64], bins: &[Bin], dice: &mut Dice) -> (Vec<f64>, bool) {
-        let responds = dice.chance(if traits.size > 1.0 { 0.5 } else { 0.25 });
+        let responds = dice.chance(if traits.size > 1.0 { RESPOND[1] } else { RESPOND[0] });
         let gain = dice.exponential();
         let redeems = responds && matches!(self.effect, Effect::Responders(_));
         let change = |(place, value): (usize, &f64)| {
@@ -241,7 +255,7 @@ impl World {
                 Effect::Responders(_) if !responds => *value,
                 Effect::Responders(share) if cell == 0 => value + share * gain * traits.factor * traits.level * mean,
                 Effect::Responders(_) => value * RESPONSES[cell],
-                Effect::Levelling => value + if bin.period == Period::Promotion { 0.6 * (1.2 * traits.level * mean - value) } else { 0.0 },
+                Effect::Levelling => value + if bin.period == Period::Promotion { LEVELLING[0] * (LEVELLING[1] * traits.level * mean - value) } else { 0.0 },
             }
         };
         (own.iter().enumerate().map(change).collect(), redeems)
@@ -281,6 +295,14 @@ impl World {
 
 /// The effect on a cell as a share of its mean spend where the direct effect is 1: focal, substitute, other, each in promotion and post.
 pub(crate) const PARTS: [f64; 6] = [1.0, -0.2, -0.3, -0.05, 0.1, 0.03];
+/// How far everybody is drawn, and to which multiple of the mean.
+const LEVELLING: [f64; 2] = [0.6, 1.2];
+/// What that is on average, as a share of the mean: in the promotion, and after it.
+pub(crate) const LEVELLED: [f64; 2] = [LEVELLING[0] * (LEVELLING[1] - 1.0), 0.0];
+/// The chance that a customer responds: of less than mean size, and of more.
+const RESPOND: [f64; 2] = [0.25, 0.5];
+/// Standard deviation of the logarithm of prices.
+const PRICES: f64 = 0.15;
 /// What a responder buys in a cell, as a multiple.
 const RESPONSES: [f64; 6] = [1.0, 0.85, 0.8, 0.95, 1.05, 1.02];
 
