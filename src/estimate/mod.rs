@@ -45,6 +45,7 @@ mod sample_ratio;
 mod scores;
 mod several_arms;
 pub mod shrinkage;
+mod skewness;
 mod strata;
 mod unadjusted;
 mod wald;

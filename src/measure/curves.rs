@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::payback::{Payback, allows, forces, paid_back};
 use super::weekly::{Curve, WeekEffect, WeekEstimate, WeekWeights, Weekly};
-use super::{AbsentMeasure, Job, Plan, design};
+use super::{AbsentMeasure, Job, Plan, design, intervals};
 use crate::cells::{Atom, CellSource, CellTable, MarkdownRule, OfferRule, Role, Span};
 use crate::effects::{Measure, MeasureKind, effects, measure_by_customer};
 use crate::error::{Fault, Input, Problem, Result};
@@ -135,7 +135,7 @@ impl<'a> Curves<'a> {
             curves,
             paybacks,
             absent: plan.absent.iter().cloned().chain(absent).collect(),
-            warnings: plan.warnings.clone(),
+            warnings: plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect(),
         })
     }
 

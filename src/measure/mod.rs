@@ -9,6 +9,7 @@ mod design;
 mod families;
 mod figures;
 mod goals;
+mod intervals;
 mod left_out;
 mod meeting;
 mod names;

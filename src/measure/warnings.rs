@@ -1,7 +1,6 @@
 //! What a reader should know besides: hazards of the input, of the statistics, and of checks that warn.
 
-use super::Job;
-use crate::estimate::ClusterRule;
+use super::{Job, intervals};
 use crate::profit::Profit;
 use crate::study::{Arm, CovarianceRule, EstimatorName, OfferLines, Period};
 use crate::validity::{CheckResult, Hazard, Status, Warning};
@@ -110,21 +109,8 @@ fn log_without_lines(job: &Job<'_>) -> Option<Warning> {
 }
 
 fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let assignment = &job.study.assignment;
-    let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
-    let needed = 25 * (job.fit.used.len() + 1);
-    // Covariates that customers are matched on have no slopes.
-    if smaller < needed && !job.fit.used.is_empty() && job.study.options.estimator != EstimatorName::CoarsenedExact {
-        let text = format!(
-            "the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates",
-            job.fit.used.len()
-        );
-        warnings.push(Warning::new(Hazard::FewCustomersPerCovariate, text));
-    }
+    let mut warnings = intervals::warnings(job);
     let options = &job.study.options;
-    warnings.extend(few_clusters(job));
-    warnings.extend(no_cluster(job));
     let welch = options.covariance == CovarianceRule::Default && job.fit.cluster_count().is_none();
     if options.estimator == EstimatorName::Cuped && welch && !job.study.promotion.randomised {
         let text = "cuped with its own covariance takes the slope as known, which needs a target that was drawn; use covariance = \"HC2\" or regression_att";
@@ -144,29 +130,7 @@ fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
         );
         warnings.push(Warning::new(Hazard::TotalsAsWeighted, text));
     }
-    let controls = assignment.count(Arm::Control);
-    if controls < 500 {
-        let skewness = control_skewness(job);
-        if skewness > 2.0 {
-            let text = format!(
-                "the control has {controls} customers and a skewness of {skewness:.1}; relative intervals are lopsided. From 500 controls on they can be trusted"
-            );
-            warnings.push(Warning::new(Hazard::SkewedControl, text));
-        }
-    }
     warnings
-}
-
-/// Skewness of the controls' net sales after the baseline.
-fn control_skewness(job: &Job<'_>) -> f64 {
-    let Some(measure) = job.plan.measures.iter().find(|m| m.name == "net_sales") else { return 0.0 };
-    let values = crate::effects::measure_by_customer(job.table, measure, |a| a.period != Period::Baseline);
-    let controls: Vec<f64> = values.iter().zip(&job.study.assignment.arm).filter(|(_, a)| **a == Arm::Control).map(|(v, _)| *v).collect();
-    let n = controls.len() as f64;
-    let mean = controls.iter().sum::<f64>() / n;
-    let moment = |power: i32| controls.iter().map(|v| (v - mean).powi(power)).sum::<f64>() / n;
-    let spread = moment(2).sqrt();
-    if spread > 0.0 { moment(3) / spread.powi(3) } else { 0.0 }
 }
 
 /// Target customers of whom the effects say nothing.
@@ -185,34 +149,5 @@ fn customers_outside(job: &Job<'_>) -> Option<Warning> {
             all - outside
         );
         Warning::new(hazard, text)
-    })
-}
-
-/// Few clusters, in all or in one arm: their spread is hardly known.
-fn few_clusters(job: &Job<'_>) -> Option<Warning> {
-    // Pairs are clusters of two: how many there are is what small_arms looks at.
-    job.study.assignment.cluster.as_ref()?;
-    let (clusters, smaller) = (job.fit.cluster_count()?, job.fit.clusters_in_smaller_arm()?);
-    // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50, and 20 in each arm.
-    let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
-    let (enough, enough_in_arm) = if adjusted { (20, 5) } else { (50, 20) };
-    (clusters < enough || smaller < enough_in_arm).then(|| {
-        let rule = if adjusted { "CR2" } else { "this covariance" };
-        let text = format!(
-            "the intervals rest on {clusters} clusters, {smaller} of them with customers in the smaller arm; with {rule} they can be trusted from about {enough} \
-             on, {enough_in_arm} in each arm. Assign smaller units next time, or use unadjusted, whose intervals allow for it (CR2)"
-        );
-        Warning::new(Hazard::FewClusters, text)
-    })
-}
-
-/// Customers without a cluster, who together count as one.
-fn no_cluster(job: &Job<'_>) -> Option<Warning> {
-    let clusters = job.study.assignment.cluster.as_ref()?;
-    let code = clusters.names.iter().position(|name| name == crate::ledger::NO_NAME)?;
-    let without = clusters.codes.iter().filter(|c| **c as usize == code).count();
-    (without > 1).then(|| {
-        let text = format!("{without} customers have no cluster and count as one; give each of them one of his own, or leave them out of the assignment");
-        Warning::new(Hazard::FewClusters, text)
     })
 }

@@ -56,7 +56,7 @@ pub struct Weekly {
     pub paybacks: Vec<Payback>,
     /// Measures that have no weekly curve, and why.
     pub absent: Vec<AbsentMeasure>,
-    /// What a reader should know of the inputs.
+    /// What a reader should know of the inputs and of the intervals.
     pub warnings: Vec<Warning>,
 }
 

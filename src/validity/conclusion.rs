@@ -106,8 +106,10 @@ pub enum Hazard {
     FewClusters,
     /// CUPED with Welch's covariance on a target that was chosen.
     CupedNeedsRandomisation,
-    /// A small and skewed control: intervals are lopsided.
-    SkewedControl,
+    /// A small arm, and customers with a long tail of spending: intervals are lopsided and hold less often than they say.
+    SkewedArm,
+    /// The target varies less than it would have without the offer: intervals are of customers like the target, and short for those drawn.
+    TargetVariesLess,
     /// The totals speak of all assigned, times the target customers.
     TotalsOverAssigned,
     /// Target customers without a match are in no effect and no total.

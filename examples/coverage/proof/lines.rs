@@ -78,7 +78,7 @@ impl Lines {
         if !matches!(self.estimator, EstimatorName::Regression | EstimatorName::Cuped) {
             money(&found, &world.truth, tally);
         }
-        warnings(&found, tally);
+        warnings(&found.warnings, tally);
         Ok(())
     }
 }

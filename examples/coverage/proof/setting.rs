@@ -4,6 +4,7 @@ use promolift::Known;
 use promolift::estimate::{Df, Estimate, Interval, Ratio};
 use promolift::measure::{Measurement, WeekEffect, Weekly};
 use promolift::study::{Alternative, Arm, EstimatorName, Options};
+use promolift::validity::Warning;
 use rayon::prelude::*;
 
 use super::cells::Shop;
@@ -133,7 +134,11 @@ impl Setting {
         let study = || customers.study(&self.world, self.options.clone());
         let drawn = shop.with(&customers);
         match self.asked {
-            Asked::Weeks => of_weeks(&study().weekly(&drawn).map_err(in_words)?, &truth, tally),
+            Asked::Weeks => {
+                let found = study().weekly(&drawn).map_err(in_words)?;
+                of_weeks(&found, &truth, tally);
+                warnings(&found.warnings, tally);
+            }
             Asked::Study => {
                 let found = study().measure(&drawn).map_err(in_words)?;
                 self.of_effects(&effects_of(&found)?, &truth, tally);
@@ -175,7 +180,7 @@ impl Setting {
         if self.options.alternative == Alternative::TwoSided {
             tally.add("all effects at once", Seen::all(joint));
         }
-        warnings(found, tally);
+        warnings(&found.warnings, tally);
     }
 
     fn of_segments(&self, found: &Measurement, customers: &Customers, draw: usize, tally: &mut Tally) {
@@ -244,9 +249,9 @@ fn of_weeks(found: &Weekly, truth: &Truth, tally: &mut Tally) {
 }
 
 /// Counts the warnings of a study by their names.
-pub(crate) fn warnings(found: &Measurement, tally: &mut Tally) {
+pub(crate) fn warnings(found: &[Warning], tally: &mut Tally) {
     let name = |warning| serde_json::to_value(warning).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    let mut names: Vec<String> = found.warnings.iter().map(|warning| name(warning.warning)).collect();
+    let mut names: Vec<String> = found.iter().map(|warning| name(warning.warning)).collect();
     names.sort_unstable();
     names.dedup();
     tally.warned(&names);

@@ -205,7 +205,7 @@ pub(crate) struct Tally {
 }
 
 /// The warnings that speak of intervals.
-pub(crate) const OF_INTERVALS: [&str; 3] = ["few_clusters", "few_customers_per_covariate", "skewed_control"];
+pub(crate) const OF_INTERVALS: [&str; 4] = ["few_clusters", "few_customers_per_covariate", "skewed_arm", "target_varies_less"];
 
 impl Tally {
     /// Counts an interval.

@@ -1,0 +1,135 @@
+//! Warnings that speak of intervals: where they cannot be trusted to hold as often as they say. The thresholds come from counting, as in [`crate::coverage`].
+
+use super::Job;
+use crate::effects::Measure;
+use crate::estimate::{ClusterRule, Estimand};
+use crate::study::{Arm, EstimatorName};
+use crate::validity::{Hazard, Warning};
+
+/// The skewness of an estimate from which on its interval is not to be trusted to the last per cent: one of 95 % is short by about a quarter of its square
+/// (Hall 1987), for the total by half a point, for the cells, which are more skewed, by two.
+const LOPSIDED: f64 = 0.15;
+/// The share of its true length below which an interval is called short, about two points of coverage; and how many standard errors away that must be.
+const SHORTENED: f64 = 0.9;
+const SURELY: f64 = 2.5;
+
+/// What a result says of its intervals.
+pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).collect();
+    // Within clusters customers do not stand for themselves.
+    if job.study.assignment.cluster.is_none()
+        && let Some(net_sales) = job.plan.measures.iter().find(|m| m.name == "net_sales")
+    {
+        warnings.extend(skewed_arm(job, net_sales));
+        warnings.extend(target_varies_less(job, net_sales));
+    }
+    warnings
+}
+
+/// Few customers for the slopes that are fitted.
+fn few_customers(job: &Job<'_>) -> Option<Warning> {
+    let assignment = &job.study.assignment;
+    let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
+    let needed = 25 * (job.fit.used.len() + 1);
+    // Covariates that customers are matched on have no slopes.
+    let fits = !job.fit.used.is_empty() && job.study.options.estimator != EstimatorName::CoarsenedExact;
+    (smaller < needed && fits).then(|| {
+        let text = format!(
+            "the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates",
+            job.fit.used.len()
+        );
+        Warning::new(Hazard::FewCustomersPerCovariate, text)
+    })
+}
+
+/// A small arm of customers with a long tail.
+fn skewed_arm(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
+    let (_, form) = job.forms(measure).into_iter().find(|(name, _)| name == "total")?;
+    let skewness = job.fit.skewness(&job.grid.by_customer(&form.value()?)).abs();
+    (skewness > LOPSIDED).then(|| {
+        let [target, control] = [Arm::Target, Arm::Control].map(|arm| job.fit.customers(arm));
+        let smaller = target.min(control);
+        // The skewness falls with the root of the customers, the arms' ratio given.
+        let enough = smaller as f64 * (skewness / LOPSIDED).powi(2);
+        let text = format!(
+            "{target} target customers and {control} controls with a long tail of spending: the estimate of the total is skewed ({skewness:.2}), and intervals hold \
+             less often than they say, those of single cells and of ratios least. At this ratio of the arms they can be trusted from about {} customers in the \
+             smaller arm on; with arms of equal size far fewer are needed. Assign more customers to the smaller arm next time, or cap what a customer counts",
+            upwards(enough)
+        );
+        Warning::new(Hazard::SkewedArm, text)
+    })
+}
+
+/// To two digits, upwards.
+fn upwards(customers: f64) -> f64 {
+    let unit = 10_f64.powf((customers.log10().floor() - 1.0).max(0.0));
+    (customers / unit).ceil() * unit
+}
+
+/// A target that varies less, around what its baseline foretells, than it would have without the offer.
+///
+/// With `s_a^2` the arms' residual variances, the drawn target's own effect is missed by `s_C^2 (1/n_T + 1/n_C)`, while the interval allows for
+/// `s_T^2 / n_T + s_C^2 / n_C`, which is right for all customers like them. Of an effect relative to the level, `theta`, both `s_C^2` are times
+/// `(1 + theta)^2`.
+fn target_varies_less(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
+    let over_target = matches!(job.estimator.estimand(), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel);
+    let pairs = job.fit.cluster_count().is_some();
+    if !over_target || pairs {
+        return None;
+    }
+    let forms = job.forms(measure).into_iter().filter(|(name, _)| name == "total" || name == "direct");
+    let share = forms.filter_map(|(_, form)| shortened(job, &form.value()?)).fold(1.0, f64::min);
+    (share < SHORTENED).then(|| {
+        let text = format!(
+            "the target varies less than it would have without the offer, which does about the same to all or makes customers alike: intervals are those of all \
+             customers like the target, and for the effect on these very customers, relative effects above all, up to {:.0} % too short. Read them as of customers \
+             like these, or use an average over all assigned (unadjusted, regression)",
+            100.0 * (1.0 / share - 1.0)
+        );
+        Warning::new(Hazard::TargetVariesLess, text)
+    })
+}
+
+/// The length of an effect's interval as a share of the one for the drawn target, the relative one's where that is less; 1 where that is not sure.
+fn shortened(job: &Job<'_>, form: &[f64]) -> Option<f64> {
+    let values = job.grid.by_customer(form);
+    let (target, control) = (job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?);
+    let effect = job.contrast.value(&job.contrast.effect(form));
+    let level = job.contrast.value(&job.contrast.level(form)).abs();
+    let theta = if level > 0.0 { effect / level } else { 0.0 };
+    let factor = (1.0 + theta).powi(2).max(1.0);
+    let surely = factor * control.variance - target.variance > SURELY * (factor * factor * control.of_variance + target.of_variance).sqrt();
+    let needed = factor * control.variance * (1.0 / target.customers + 1.0 / control.customers);
+    let allowed = target.variance / target.customers + factor * control.variance / control.customers;
+    Some(if surely && needed > 0.0 { (allowed / needed).sqrt() } else { 1.0 })
+}
+
+/// Few clusters, in all or in one arm: their spread is hardly known.
+fn few_clusters(job: &Job<'_>) -> Option<Warning> {
+    // Pairs are clusters of two: how many there are is what small_arms looks at.
+    job.study.assignment.cluster.as_ref()?;
+    let (clusters, smaller) = (job.fit.cluster_count()?, job.fit.clusters_in_smaller_arm()?);
+    // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50, and 20 in each arm.
+    let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
+    let (enough, enough_in_arm) = if adjusted { (20, 5) } else { (50, 20) };
+    (clusters < enough || smaller < enough_in_arm).then(|| {
+        let rule = if adjusted { "CR2" } else { "this covariance" };
+        let text = format!(
+            "the intervals rest on {clusters} clusters, {smaller} of them with customers in the smaller arm; with {rule} they can be trusted from about {enough} \
+             on, {enough_in_arm} in each arm. Assign smaller units next time, or use unadjusted, whose intervals allow for it (CR2)"
+        );
+        Warning::new(Hazard::FewClusters, text)
+    })
+}
+
+/// Customers without a cluster, who together count as one.
+fn no_cluster(job: &Job<'_>) -> Option<Warning> {
+    let clusters = job.study.assignment.cluster.as_ref()?;
+    let code = clusters.names.iter().position(|name| name == crate::ledger::NO_NAME)?;
+    let without = clusters.codes.iter().filter(|c| **c as usize == code).count();
+    (without > 1).then(|| {
+        let text = format!("{without} customers have no cluster and count as one; give each of them one of his own, or leave them out of the assignment");
+        Warning::new(Hazard::FewClusters, text)
+    })
+}
