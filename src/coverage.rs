@@ -5,25 +5,31 @@
 //! interval against what the offer truly did: `cargo run --release --example coverage`.
 //!
 //! # How to read the tables
-//! - *coverage*: the share of draws, in per cent, in which the interval held the truth; *99 % band*: the shares that fit what was counted, exact (Clopper and
-//!   Pearson 1934). The claim is 95 % unless it says otherwise.
-//! - *truth below / above*: the share of draws in which the truth lay below the lower limit and above the upper one. Each should be at most half of what is left.
-//! - *size*: the share of tests that found an effect where there is none.
-//! - *bias*: the mean error of the estimate in standard deviations of it; *s.e.*: the standard error claimed (root mean square) over the true standard deviation.
-//! - *warned*: the share of results that carry a warning which speaks of intervals ([`Hazard`](crate::validity::Hazard): `skewed_control`,
-//!   `few_customers_per_covariate`, `few_clusters`).
-//! - the last column: *holds*, the claim lies in the band; *wide*, below it: the interval is longer than need be; *nearly*, above it, by a point of coverage
-//!   at most; **short**, above it by more.
+//! - *coverage*: the share of draws, in per cent, in which the interval held the truth. The claim is 95 % unless it says otherwise.
+//! - *wide*, *holds*, *nearly*, *short*: how that stands to the claim. Chance is a band of shares that fit what was counted, exact (Clopper and Pearson 1934), of
+//!   99.99 %: of some two thousand cases one in five lies outside by chance, not one each but all together. *Wide* and *short* lie outside; *short* means by more
+//!   than a point of coverage besides, *nearly* by less.
+//! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`
+//!   ([`Hazard`](crate::validity::Hazard)).
+//!
+//! `--csv FILE` has the bands, the shares of draws with the truth below and above the interval, the size of tests where there is no effect, the mean error in
+//! standard deviations of the estimate, and the standard error claimed (root mean square) over the true one.
 //!
 //! *Whose truth*: of an average over the target the mean of the drawn target customers' own effects, of one over all assigned that of all drawn customers, of
-//! `population = "super"` the expectation. Customers and assignment are drawn anew in every draw. Where effects differ between customers, intervals that speak of
-//! the drawn ones are wide by what nobody can know, how a customer's two worlds go together (Neyman 1923).
+//! `population = "super"` and of an arm's own ratio the expectation. Customers and assignment are drawn anew in every draw. Where effects differ between
+//! customers, intervals that speak of the drawn ones are wide by what nobody can know, how a customer's two worlds go together (Neyman 1923).
 //!
 //! *Skew*: a customer's size is lognormal; sigma is the standard deviation of its logarithm. Sigma 0.5 is a shop of regular customers, 1 one with a long tail, 1.5
 //! one in which a hundredth of the customers buys a fifth of everything.
 //!
 //! # Where intervals are short
-//! By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the skewness of the estimate,
-//! `sum s^3 / (sum s^2)^(3/2)` over the customers' scores: with arms of equal size the skews of both cancel, with a small arm of long tail they do not. A result
-//! warns of few customers and of a small skewed control; of a small skewed target it does not.
+//! **A small arm of long tail.** By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the skewness of
+//! the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all customers' residuals times
+//! `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do.
+//!
+//! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target. For the very customers
+//! drawn it is short where the offer makes customers alike, and a relative effect's where it is large and the same to all; where that is sure, a result warns
+//! (`target_varies_less`). An average over all assigned is right there.
+//!
+//! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
 #![doc = include_str!("simulate/coverage.md")]

@@ -59,7 +59,12 @@ pub(crate) fn sections() -> Vec<Section> {
 
 /// Draws of a setting on slices: fewer where customers are many.
 fn draws(customers: usize) -> usize {
-    if customers > 5000 { 2000 } else { 10_000 }
+    match customers {
+        0..=1000 => 10_000,
+        1001..=5000 => 7000,
+        5001..=20_000 => 2500,
+        _ => 1200,
+    }
 }
 
 fn case(setting: Setting, draws: usize) -> Case {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::grid::Section;
 use super::proof::tally::{Counts, Tally};
-use super::verdict::Verdict;
+use super::verdict::{POINT, Verdict};
 
 /// A case with what it showed.
 pub(crate) struct Shown {
@@ -124,24 +124,18 @@ fn summary(ran: &[Ran]) -> String {
     text + &alarms(ran)
 }
 
-/// How often results warn where nothing is short.
+/// How often results warn where intervals hold, and where one is short.
 fn alarms(ran: &[Ran]) -> String {
-    let is_short = |ran: &Ran, case: &Shown| ran.rows_of(case).any(|row| row.verdict == Verdict::Short);
-    let mut counted = [[0.0; 2]; 2];
-    for ran in ran {
-        for case in &ran.cases {
-            if let Some(share) = case.tally.share_unsure() {
-                let of = &mut counted[usize::from(is_short(ran, case))];
-                of[0] += 1.0;
-                of[1] += share;
-            }
-        }
-    }
-    let [[sound, alarms], [short, warned]] = counted;
+    let share_of = |is_in: &dyn Fn(&Ran, &Shown) -> bool| {
+        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(|case| case.tally.share_unsure()));
+        let (settings, sum) = shares.fold((0, 0.0), |(settings, sum), share| (settings + 1, sum + share));
+        (settings, percent(sum / f64::from(settings.max(1))))
+    };
+    let (sound, alarms) = share_of(&|ran, case| ran.rows_of(case).all(|row| row.gap() >= -POINT));
+    let (short, warned) = share_of(&|ran, case| ran.rows_of(case).any(|row| row.verdict == Verdict::Short));
     format!(
-        "\nOf the results of the {sound} settings in which no interval is short {} % warn of their intervals, of those of the {short} settings in which one is {} %.\n\n",
-        percent(alarms / f64::max(sound, 1.0)),
-        percent(warned / f64::max(short, 1.0))
+        "\nOf the results of the {sound} settings in which no interval is more than a point below its claim {alarms} % warn of their intervals, of those of the {short} \
+         settings in which one is short {warned} %.\n\n"
     )
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Verdict {
 }
 
 /// A point of coverage.
-const POINT: f64 = 0.01;
+pub(crate) const POINT: f64 = 0.01;
 
 impl Verdict {
     /// Beyond chance is outside of the band of [`Counts::band`], which is so wide that of all cases together hardly one lies outside by chance.

@@ -75,6 +75,7 @@ pub use wald::Wald;
 
 pub(crate) use linear::pooled_residuals;
 pub(crate) use scores::Single;
+pub(crate) use skewness::Spread;
 pub(crate) use wald::wald_of;
 
 pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};

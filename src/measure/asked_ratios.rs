@@ -23,6 +23,9 @@ const HOW: &str = "in each arm the ratio of the weighted totals, not the mean of
 /// - `R_T - R_C` is tested and given an interval by the delta method: the variance is that of the weighted sum of `(n_i - R_a d_i) / D_a`, degrees of freedom
 ///   are Satterthwaite's for it;
 /// - `(R_T - R_C) / R_C` has Fieller's interval on the same linearised ratios;
+/// - the interval of an arm's own ratio is of all customers like those in it, `R_C` of those like the target where the estimator averages over it. What the
+///   drawn target customers themselves would have had without the offer is less certain than that, by as much as they differ from what is expected of them;
+///   the difference allows for it;
 /// - where the interval of `R_T` or `R_C` has no limits because `D_a` cannot be told from zero at the study's confidence (few customers have any), the
 ///   difference and the relative change are missing ([`Reason::DenominatorNearZero`]): the delta method fails there.
 ///

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::effects::Measure;
-use crate::estimate::{ClusterRule, Estimand};
+use crate::estimate::{ClusterRule, Estimand, Spread};
 use crate::study::{Arm, EstimatorName};
 use crate::validity::{Hazard, Warning};
 
@@ -94,15 +94,19 @@ fn target_varies_less(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
 /// The length of an effect's interval as a share of the one for the drawn target, the relative one's where that is less; 1 where that is not sure.
 fn shortened(job: &Job<'_>, form: &[f64]) -> Option<f64> {
     let values = job.grid.by_customer(form);
-    let (target, control) = (job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?);
     let effect = job.contrast.value(&job.contrast.effect(form));
     let level = job.contrast.value(&job.contrast.level(form)).abs();
-    let theta = if level > 0.0 { effect / level } else { 0.0 };
-    let factor = (1.0 + theta).powi(2).max(1.0);
-    let surely = factor * control.variance - target.variance > SURELY * (factor * factor * control.of_variance + target.of_variance).sqrt();
-    let needed = factor * control.variance * (1.0 / target.customers + 1.0 / control.customers);
-    let allowed = target.variance / target.customers + factor * control.variance / control.customers;
-    Some(if surely && needed > 0.0 { (allowed / needed).sqrt() } else { 1.0 })
+    let relative = if level > 0.0 { effect / level } else { 0.0 };
+    Some(share_of_length(job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?, relative))
+}
+
+fn share_of_length(target: Spread, control: Spread, relative: f64) -> f64 {
+    let factor = (1.0 + relative).powi(2).max(1.0);
+    let without_offer = factor * control.variance;
+    let surely = without_offer - target.variance > SURELY * (factor * factor * control.of_variance + target.of_variance).sqrt();
+    let needed = without_offer * (1.0 / target.customers + 1.0 / control.customers);
+    let allowed = target.variance / target.customers + without_offer / control.customers;
+    if surely && needed > 0.0 { (allowed / needed).sqrt() } else { 1.0 }
 }
 
 /// Few clusters, in all or in one arm: their spread is hardly known.
@@ -132,4 +136,40 @@ fn no_cluster(job: &Job<'_>) -> Option<Warning> {
         let text = format!("{without} customers have no cluster and count as one; give each of them one of his own, or leave them out of the assignment");
         Warning::new(Hazard::FewClusters, text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The spread of so many almost normal customers: the variance of a variance is `2 s^4 / n`.
+    fn spread(variance: f64, customers: f64) -> Spread {
+        Spread { variance, of_variance: 2.0 * variance * variance / customers, customers }
+    }
+
+    #[test]
+    fn customers_are_told_to_two_digits() {
+        for (customers, told) in [(3.2, 4.0), (20.0, 20.0), (20.1, 21.0), (104.0, 110.0), (8_760.0, 8_800.0)] {
+            assert!((upwards(customers) - told).abs() < 1e-9, "{customers}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_varies_less_is_told_where_it_is_sure() {
+        let control = spread(1.0, 1000.0);
+        // Of equal arms the share is the root of the mean of one and the target's: 0.9 at a variance of 0.62.
+        for (variance, is_short) in [(1.0, false), (1.5, false), (0.63, false), (0.61, true), (0.2, true)] {
+            assert_eq!(share_of_length(spread(variance, 1000.0), control, 0.0) < SHORTENED, is_short, "{variance}");
+        }
+        let short = share_of_length(spread(0.5, 1000.0), control, 0.0);
+        assert!((short - 0.75_f64.sqrt()).abs() < 1e-12, "{short}");
+        // A relative effect makes the control's variance count the more; one below zero does not make it count less.
+        assert!(share_of_length(control, control, 0.2) > SHORTENED && share_of_length(control, control, 0.5) < SHORTENED);
+        assert!((share_of_length(control, control, -0.5) - 1.0).abs() < 1e-12);
+        // Few customers cannot tell; a large target adds little to what is missed.
+        assert!((share_of_length(spread(0.5, 10.0), spread(1.0, 10.0), 0.0) - 1.0).abs() < 1e-12);
+        assert!(share_of_length(spread(0.2, 9000.0), control, 0.0) > SHORTENED);
+        let nothing = Spread { variance: 0.0, of_variance: 0.0, customers: 10.0 };
+        assert!((share_of_length(nothing, nothing, 0.0) - 1.0).abs() < 1e-12);
+    }
 }

@@ -9,14 +9,16 @@
 mod proof;
 
 use promolift::simulate::Response;
-use promolift::study::{Alternative, CovarianceRule, EstimatorName, Population};
+use promolift::study::{Alternative, Arm, CovarianceRule, EstimatorName, Options, Period, Population};
+use promolift::validity::Hazard;
 
 use proof::binomial::{at_most, believable, clopper_pearson};
+use proof::cells::Shop;
 use proof::lines::Lines;
 use proof::setting::{Asked, Setting};
 use proof::tally::Tally;
 use proof::truth::Over;
-use proof::world::{Drawing, Effect, World};
+use proof::world::{Customers, Drawing, Effect, World};
 
 /// The tail beyond which a count is not believed.
 const ONE_IN_A_MILLION: f64 = 1e-6;
@@ -214,11 +216,71 @@ fn from_the_lines_up() {
     }
 }
 
-/// A result whose control is small and of long tail warns of its intervals, and one with large arms and hardly any skew does not.
+/// The share of results that carry a warning.
+fn share_warned(name: &str, setting: &Setting, draws: usize) -> f64 {
+    run(setting, draws).share_warned(name)
+}
+
+/// A result whose smaller arm is of long tail warns of its intervals, whatever the estimator, and one with equal arms or hardly any skew does not.
 #[test]
 fn small_and_skewed_arms_are_warned_of() {
-    let of = |world: World| run(&Setting::new("skew", world, EstimatorName::RegressionAtt).asking(Asked::Study), 20);
-    let long_tail = World { skew: 1.5, noise: 0.6, ..even(1000, 0.95, Effect::Responders(0.5)) };
-    assert_eq!(of(long_tail).share_unsure(), Some(1.0));
-    assert_eq!(of(World { skew: 0.3, ..even(1000, 0.5, Effect::Constant(0.3)) }).share_unsure(), Some(0.0));
+    for estimator in [EstimatorName::RegressionAtt, EstimatorName::Unadjusted] {
+        let of = |name: &str, world: World| share_warned("skewed_arm", &Setting::new(name, world, estimator).asking(Asked::Study), 20);
+        let long_tail = World { skew: 1.5, noise: 0.6, ..even(1000, 0.95, Effect::Responders(0.5)) };
+        assert!(of("long tail, small control", long_tail) >= 0.7);
+        assert!(of("long tail, small target", World { share: 0.05, ..long_tail }) >= 0.7);
+        assert!(of("long tail, equal arms", World { share: 0.5, ..long_tail }) <= 0.1);
+        assert!(of("no tail, small control", World { skew: 0.1, noise: 0.1, ..even(1000, 0.9, Effect::Constant(0.3)) }) <= 0.1);
+    }
+}
+
+/// The warning of a skewed arm comes exactly where the skewness of the estimate is above 0.15: by hand, of customers whose skewness and number are known.
+#[test]
+fn the_threshold_of_a_skewed_arm() {
+    let spend: Vec<f64> = (0..10).map(|i| f64::from(i).exp()).collect();
+    let mean = spend.iter().sum::<f64>() / 10.0;
+    let moment = |power: i32| spend.iter().map(|y| (y - mean).powi(power)).sum::<f64>() / 10.0;
+    let gamma = moment(3) / moment(2).powf(1.5);
+    // Multipliers 1/sqrt(n (n - 1)) in arms of c and 9c customers.
+    let sum = |c: f64, power: f64, sign: f64| 9.0 * c * (9.0 * c * (9.0 * c - 1.0)).powf(-power / 2.0) + sign * c * (c * (c - 1.0)).powf(-power / 2.0);
+    let skewness = |controls: usize| gamma * (sum(controls as f64, 3.0, -1.0) / sum(controls as f64, 2.0, 1.0).powf(1.5)).abs();
+    let last = (1..100).map(|tens| 10 * tens).take_while(|controls| skewness(*controls) > 0.15).last().unwrap();
+    assert!(last >= 100);
+    for (controls, warns) in [(last, true), (last + 10, false)] {
+        let world = World { customers: 10 * controls, ..World::default() };
+        let bins = world.bins();
+        let mut kept = vec![vec![0.0; world.customers]; 3 * bins.len()];
+        let promotion = bins.iter().position(|bin| bin.period == Period::Promotion).unwrap();
+        kept[promotion] = (0..world.customers).map(|i| spend[i % 10]).collect();
+        let arm = (0..world.customers).map(|i| if i < controls { Arm::Control } else { Arm::Target }).collect();
+        let price = vec![vec![4.0; world.customers]; kept.len()];
+        let (redeems, group) = (vec![false; world.customers], vec![0; world.customers]);
+        let customers = Customers { arm, bins, offered: kept.clone(), kept, price, redeems, group, weight: Vec::new() };
+        let mut options = Options::default();
+        options.estimator = EstimatorName::Unadjusted;
+        let found = customers.study(&world, options).measure(&Shop::new(false).unwrap().with(&customers)).unwrap();
+        assert_eq!(found.warnings.iter().any(|w| w.warning == Hazard::SkewedArm), warns, "{controls} controls, skewness {:.3}", skewness(controls));
+    }
+}
+
+/// A target that the offer makes alike, or that gains the same whatever its customers buy, is warned of; one in which some respond is not.
+#[test]
+fn a_target_that_varies_less_is_warned_of() {
+    let of = |name: &str, effect, estimator| {
+        let world = World { customers: 1000, effect, ..World::default() };
+        share_warned("target_varies_less", &Setting::new(name, world, estimator).asking(Asked::Study), 20)
+    };
+    assert!(of("alike", Effect::Levelling, EstimatorName::RegressionAtt) >= 0.7);
+    assert!(of("the same to all", Effect::Constant(1.5), EstimatorName::RegressionAtt) >= 0.7);
+    assert!(of("some", Effect::Responders(0.5), EstimatorName::RegressionAtt) <= 0.1);
+    // An average over all assigned is right about them all the same.
+    assert!(of("alike, all assigned", Effect::Levelling, EstimatorName::Unadjusted) < 0.01);
+}
+
+/// Weeks are warned of as effects are.
+#[test]
+fn weekly_results_warn_of_intervals() {
+    let world = World { skew: 1.5, weeks: true, ..even(400, 0.95, Effect::None) };
+    let tally = run(&Setting::new("weeks of few", world, EstimatorName::RegressionAtt).asking(Asked::Weeks), 3);
+    assert_eq!(tally.share_unsure(), Some(1.0));
 }
