@@ -130,9 +130,10 @@ def found_once(bug: Bug, root: Path) -> str:
 def test_is_there(bug: Bug) -> None:
     unit = bug.test.startswith("lib:")
     parts = bug.test.removeprefix("lib:").split("::")
-    module = bug.file if unit else f"tests/it/{parts[0]}.rs"
-    if f"fn {parts[-1]}(" not in (ROOT / module).read_text():
-        sys.exit(f"{bug.name}: there is no test {bug.test} in {module}")
+    # Unit tests are in the file itself or in its own `tests.rs`.
+    modules = [bug.file, f"{bug.file.removesuffix('.rs')}/tests.rs"] if unit else [f"tests/it/{parts[0]}.rs"]
+    if not any(f"fn {parts[-1]}(" in (ROOT / module).read_text() for module in modules if (ROOT / module).exists()):
+        sys.exit(f"{bug.name}: there is no test {bug.test} in {' or '.join(modules)}")
 
 
 def run(test: str, clone: Path, target: Path) -> subprocess.CompletedProcess:
