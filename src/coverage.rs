@@ -22,14 +22,20 @@
 //! *Skew*: a customer's size is lognormal; sigma is the standard deviation of its logarithm. Sigma 0.5 is a shop of regular customers, 1 one with a long tail, 1.5
 //! one in which a hundredth of the customers buys a fifth of everything.
 //!
-//! # Where intervals are short
-//! **A small arm of long tail.** By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the skewness of
-//! the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all customers' residuals times
-//! `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do.
+//! # Where intervals are short, and from which size on they are not
+//! **Arms of equal size** hold from 200 customers on, whatever the skew tried.
 //!
-//! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target. For the very customers
-//! drawn it is short where the offer makes customers alike, and a relative effect's where it is large and the same to all; where that is sure, a result warns
-//! (`target_varies_less`). An average over all assigned is right there.
+//! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the
+//! skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all customers'
+//! residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do. With
+//! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 2,000
+//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 5,000 and 50,000. Single cells are more skewed than the total: read them last.
+//! Of the longest tails a sample shows little: 20,000 customers with a tenth in the control still hold 91 % only, and a third of the results warn.
+//!
+//! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For
+//! the very customers drawn it is short where the offer makes customers alike (88 % where all are drawn three fifths of the way to the mean), and a relative
+//! effect's where it is large and the same to all (87 % where it doubles what all buy on average); where that is sure, a result warns (`target_varies_less`).
+//! An average over all assigned is right there.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
 #![doc = include_str!("simulate/coverage.md")]
