@@ -28,8 +28,8 @@
 //! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the
 //! skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all customers'
 //! residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do. With
-//! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 2,000
-//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 5,000 and 50,000. Single cells are more skewed than the total: read them last.
+//! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 1,000
+//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 2,000 and 50,000. Single cells are more skewed than the total: read them last.
 //! Of the longest tails a sample shows little: 20,000 customers with a tenth in the control still hold 91 % only, and a third of the results warn.
 //!
 //! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For

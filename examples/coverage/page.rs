@@ -181,7 +181,7 @@ fn short(ran: &[Ran]) -> String {
                 let _ = writeln!(lines, "| {} | {} | {} | {share} |", ran.section.title, case.name, each.join(", "));
             }
         }
-        let _ = write!(text, "# {heading}\n\n{}: {intervals} intervals.\n\n", if warned { "Most results warn" } else { "Most results do not warn" });
+        let _ = write!(text, "# {heading}\n\n{}. Intervals: {intervals}.\n\n", if warned { "Most results warn" } else { "Most results do not warn" });
         if intervals > 0 {
             let _ = write!(text, "| section | setting | coverage | results that warn |\n|---|---|---|--:|\n{lines}\n");
         }
