@@ -85,7 +85,27 @@ pub(crate) fn page(ran: &[Ran], command: &str) -> String {
     for ran in ran {
         text += &condensed(ran);
     }
-    text
+    coded(&text)
+}
+
+/// The same with names that have an underscore in backticks, where they are not yet.
+fn coded(text: &str) -> String {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let outside = |part: &str| {
+        let mut coded = String::new();
+        let mut rest = part;
+        while let Some(first) = rest.find(is_of_name) {
+            let (before, from) = rest.split_at(first);
+            let (name, after) = from.split_at(from.find(|c| !is_of_name(c)).unwrap_or(from.len()));
+            coded.push_str(before);
+            let mark = if name.contains('_') { "`" } else { "" };
+            coded.extend([mark, name, mark]);
+            rest = after;
+        }
+        coded + rest
+    };
+    let parts = text.split('`').enumerate().map(|(place, part)| if place % 2 == 0 { outside(part) } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 /// The kinds of intervals, with the names of each.
