@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, Input, Problem, Problems, Result};
@@ -468,8 +469,10 @@ impl CellTable {
                 problems.push(problem.remedy("Give one value a customer, in the order of the assignment"));
             }
         }
-        let baskets = self.baskets.iter().map(|cell| &cell.baskets);
-        if let Some(value) = self.columns.iter().chain(baskets).flatten().find(|v| !v.is_finite()) {
+        let columns: Vec<&Vec<f64>> = self.columns.iter().chain(self.baskets.iter().map(|cell| &cell.baskets)).collect();
+        // All of a column at once, which is faster than to stop in its middle.
+        let odd = columns.par_iter().find_first(|column| !column.iter().fold(true, |all, value| all & value.is_finite()));
+        if let Some(value) = odd.and_then(|column| column.iter().find(|value| !value.is_finite())) {
             let problem = Problem::new(Input::Cells, Fault::NotFinite, "a cell is NaN or infinite").value(value);
             problems.push(problem.remedy("Check the amounts of the lines, and how they are summed"));
         }

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::cells::{Atom, CellTable, Role};
-use crate::estimate::Outcome;
+use crate::estimate::{Outcome, dot};
 use crate::known::Reason;
 use crate::study::{Arm, Period, Windows};
 
@@ -312,11 +312,8 @@ pub(crate) struct ArmSums {
 
 impl ArmSums {
     pub(crate) fn new(table: &CellTable, arm: &[Arm]) -> Self {
-        let of = |column: &[f64]| {
-            let mut sums = [0.0; 2];
-            column.iter().zip(arm).for_each(|(value, arm)| sums[usize::from(*arm == Arm::Control)] += value);
-            sums
-        };
+        let ones = [Arm::Target, Arm::Control].map(|of| arm.iter().map(|arm| f64::from(u8::from(*arm == of))).collect::<Vec<f64>>());
+        let of = |column: &[f64]| ones.each_ref().map(|ones| dot(column, ones));
         Self { columns: table.columns.par_iter().map(|c| of(c)).collect(), baskets: table.baskets.iter().map(|b| of(&b.baskets)).collect() }
     }
 

@@ -130,6 +130,10 @@ fn check(values: &[f64], n: usize, column: usize) -> Result<(), Undefined> {
     if values.len() != n {
         return Err(Undefined::Lengths { expected: n, found: values.len() });
     }
+    // First without a way out in the middle, which is four times as fast.
+    if values.iter().fold(true, |all, value| all & usable(*value)) {
+        return Ok(());
+    }
     match values.iter().position(|v| !usable(*v)) {
         Some(row) => Err(Undefined::NotFinite { column, row }),
         None => Ok(()),

@@ -60,7 +60,7 @@ pub(crate) fn t_sf(x: f64, df: f64) -> f64 {
 /// `df` = ν as in [`t_sf`]. Starts, with z the normal quantile, from Fisher's series in 1 / ν where that is good (Abramowitz and Stegun 26.7.5), else at
 /// t² = ν (exp(z² / ν) - 1) (D. L. Wallace, *Bounds on Normal Approximations to Student's and the Chi-Square Distributions*, 1959). Then Newton steps on the
 /// logarithm of the tail, or of the mass between 0 and t where that is the smaller, as a function of ln t. That function is concave and nearly straight, at
-/// large t for the tail and at small t for the mass, so a few steps do; from Fisher's series one or two.
+/// large t for the tail and at small t for the mass, so a few steps do; from Fisher's series one, two, or none ([`fisher_is_exact`]).
 ///
 /// Relative accuracy 1e-13. The result is infinite where it exceeds the largest `f64`.
 pub(crate) fn t_quantile(p: f64, df: f64) -> f64 {
@@ -185,7 +185,11 @@ impl TMasses {
 fn t_upper_quantile(tail: f64, df: f64) -> f64 {
     let by_centre = tail > 0.25;
     let target = if by_centre { 0.5 - tail } else { tail };
-    let mut t = t_start(tail, df);
+    let z = -normal_quantile(tail);
+    let mut t = t_start(z, df);
+    if fisher_is_exact(z * z, df) {
+        return t;
+    }
     for _ in 0..MAX_NEWTON {
         let masses = TMasses::new(t, df);
         let step = if by_centre { masses.step_to_centre(target) } else { masses.step_to_upper(target) };
@@ -202,9 +206,8 @@ fn t_upper_quantile(tail: f64, df: f64) -> f64 {
     t
 }
 
-/// An approximation to the t with upper tail `tail`: Fisher's where its last term is small, else Wallace's.
-fn t_start(tail: f64, df: f64) -> f64 {
-    let z = -normal_quantile(tail);
+/// An approximation to the t that leaves as much above it as `z` of the normal: Fisher's where its last term is small, else Wallace's.
+fn t_start(z: f64, df: f64) -> f64 {
     if z * z < 0.5 * df {
         return z * fisher(z * z, 1.0 / df);
     }
@@ -217,13 +220,19 @@ fn t_start(tail: f64, df: f64) -> f64 {
     }
 }
 
-/// Fisher's series for t / z, to the fourth power of `r` = 1 / ν; `s` = z² (Abramowitz and Stegun 26.7.5).
+/// Fisher's series for t / z, to the fifth power of `r` = 1 / ν; `s` = z² (Abramowitz and Stegun 26.7.5; the fifth term of Fisher and Cornish 1960).
 fn fisher(s: f64, r: f64) -> f64 {
     let first = (s + 1.0) / 4.0;
     let second = ((5.0 * s + 16.0) * s + 3.0) / 96.0;
     let third = (((3.0 * s + 19.0) * s + 17.0) * s - 15.0) / 384.0;
     let fourth = ((((79.0 * s + 776.0) * s + 1482.0) * s - 1920.0) * s - 945.0) / 92_160.0;
-    1.0 + r * (first + r * (second + r * (third + r * fourth)))
+    let fifth = (((((27.0 * s + 339.0) * s + 930.0) * s - 1782.0) * s - 765.0) * s + 17_955.0) / 368_640.0;
+    1.0 + r * (first + r * (second + r * (third + r * (fourth + r * fifth))))
+}
+
+/// Whether the first term that Fisher's series leaves out, the sixth, is below 1e-14: it is less than `((1 + s / 3) / (2 ν))⁶`.
+fn fisher_is_exact(s: f64, df: f64) -> bool {
+    1.0 + s / 3.0 < 9.2e-3 * df
 }
 
 /// The regularised incomplete beta function at one point, from both sides.

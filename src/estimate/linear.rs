@@ -269,28 +269,42 @@ fn residual(column: &[f64], regressors: &[Vec<f64>]) -> Vec<f64> {
     if dot(&residual, &residual).sqrt() > rounding { residual } else { vec![0.0; column.len()] }
 }
 
-/// A sum in four lanes, added in a fixed order.
+/// A sum, in a fixed order.
 pub(super) fn total(values: &[f64]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let fours = values.chunks_exact(4);
-    let rest: f64 = fours.remainder().iter().sum();
-    for four in fours {
-        for lane in 0..4 {
-            lanes[lane] += four[lane];
-        }
-    }
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
+    sum_of(values, |value| value)
 }
 
-/// A dot product in four lanes, summed in a fixed order.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = a4.remainder().iter().zip(b4.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a4.zip(b4) {
-        for lane in 0..4 {
-            lanes[lane] += x[lane] * y[lane];
+/// A dot product, summed in a fixed order.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    sum_of_pairs(a, b, |a, b| a * b)
+}
+
+/// The sum of something of each value, in eight lanes: one after the other they would wait for each other.
+pub(super) fn sum_of(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let eights = values.chunks_exact(8);
+    let rest: f64 = eights.remainder().iter().map(|value| of(*value)).sum();
+    for eight in eights {
+        for lane in 0..8 {
+            lanes[lane] += of(eight[lane]);
         }
     }
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
+    of_lanes(lanes) + rest
+}
+
+/// The sum of something of each pair of values, as [`sum_of`].
+pub(super) fn sum_of_pairs(a: &[f64], b: &[f64], of: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (eights_a, eights_b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = eights_a.remainder().iter().zip(eights_b.remainder()).map(|(a, b)| of(*a, *b)).sum();
+    for (a, b) in eights_a.zip(eights_b) {
+        for lane in 0..8 {
+            lanes[lane] += of(a[lane], b[lane]);
+        }
+    }
+    of_lanes(lanes) + rest
+}
+
+fn of_lanes([a, b, c, d, e, f, g, h]: [f64; 8]) -> f64 {
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
 }

@@ -73,8 +73,7 @@ pub use strata::PostStratified;
 pub use unadjusted::Unadjusted;
 pub use wald::Wald;
 
-pub(crate) use linear::pooled_residuals;
-pub(crate) use scores::Single;
+pub(crate) use linear::{dot, pooled_residuals};
 pub(crate) use skewness::Spread;
 pub(crate) use wald::wald_of;
 

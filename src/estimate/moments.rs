@@ -8,6 +8,7 @@ use super::clusters::Clusters;
 use super::contrast::{ArmForm, ROUNDING, bilinear, padded};
 use super::fit::{Fit, Part};
 use super::linear::{Slopes, dot};
+use super::scores::PartSums;
 use crate::study::Arm;
 
 /// Rows handled at a time; fixed, so that sums do not depend on the number of threads.
@@ -100,34 +101,13 @@ pub(super) fn slopes_of(slopes: &Slopes, columns: &[&[f64]]) -> Vec<f64> {
     (0..slopes.operator.len()).flat_map(|k| by_column.iter().map(move |slopes| slopes[k])).collect()
 }
 
-/// The sums of a column over a part.
-struct Sums {
-    /// Sum of `w_i y_i`.
-    weighted: f64,
-    /// What rounding took from `weighted`, where it is known.
-    rest: f64,
-    mean: f64,
-    raw: f64,
-}
-
 pub(super) fn moments(fit: &Fit, part: &Part, [columns, within]: [&[&[f64]]; 2], slopes: &[Vec<f64>], mut scores: Option<&mut [Vec<f64>]>) -> PartMoments {
     let n = part.rows.len() as f64;
-    let weights: Vec<f64> = part.rows.iter().map(|&row| fit.effect[row as usize]).collect();
-    let constant_weight = weights.windows(2).all(|pair| pair[0] == pair[1]);
-    let by_column: Vec<Sums> = by_column(part.rows.len(), columns, |column| {
-        let y: Vec<f64> = part.rows.iter().map(|&row| column[row as usize]).collect();
-        let total: f64 = y.iter().sum();
-        // With equal weights the plain sum is exact wherever the amounts are; it must agree with the ledger to the cent.
-        let weighted = if constant_weight { total * weights.first().copied().unwrap_or(0.0) } else { dot(&weights, &y) };
-        let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * y * m).sum();
-        let first = total / n;
-        let left = match &part.centre {
-            None => y.iter().map(|v| v - first).sum::<f64>() / n,
-            Some(centre) => y.iter().zip(centre).map(|(v, c)| c * (v - first)).sum::<f64>(),
-        };
-        let whole = n * weights.first().copied().unwrap_or(0.0);
-        let rest = if constant_weight && part.centre.is_none() { whole.mul_add(first, -weighted) + whole * left } else { 0.0 };
-        Sums { weighted, rest, mean: first + left, raw }
+    let weights = part.weights(&fit.effect);
+    let by_column: Vec<PartSums> = by_column(part.rows.len(), columns, |column| {
+        let mut y = Vec::new();
+        part.gather(column, &mut y);
+        part.sums(&y, &weights)
     });
     let means: Vec<f64> = if fit.cells.is_some() {
         let of_part = |column: &&[f64]| -> Vec<f64> { part.rows.iter().map(|&row| column[row as usize]).collect() };

@@ -1,9 +1,9 @@
 //! Scores by customer, for what combines several fits on the same customers.
 
 use super::contrast::{self, Contrast, ROUNDING, satterthwaite};
-use super::fit::{Fit, Part};
+use super::fit::{Cells, Fit, Part};
 use super::interval::{Df, Estimate, Level};
-use super::linear::{dot, total};
+use super::linear::{Slopes, dot, sum_of, sum_of_pairs, total};
 use super::{Outcome, Undefined};
 use crate::study::DfRule;
 
@@ -18,15 +18,21 @@ pub(crate) struct Single {
 }
 
 /// What one outcome sums to in a part.
-struct PartSums {
+pub(super) struct PartSums {
     /// Sum of `w_i y_i`.
-    weighted: f64,
-    /// What rounding took from that.
-    rest: f64,
-    /// Sum of the squared scores.
-    variance: f64,
+    pub(super) weighted: f64,
+    /// What rounding took from that, where it is known.
+    pub(super) rest: f64,
     /// Sum of `(multiplier x y)^2`.
-    raw: f64,
+    pub(super) raw: f64,
+    /// What residuals are taken from.
+    pub(super) mean: f64,
+}
+
+/// The weights of a part's customers.
+pub(super) enum Weights {
+    Equal(f64),
+    Each(Vec<f64>),
 }
 
 impl Fit {
@@ -44,6 +50,14 @@ impl Fit {
         Ok(columns.iter().take(outcomes.len()).map(|column| self.column_scores(column, &mut room)).collect())
     }
 
+    /// The same fit of the same customers in another order, for [`Fit::scores`] alone; `order` holds the present row of each.
+    pub(crate) fn in_order(&self, order: &[u32]) -> Self {
+        let parts = self.parts.iter().map(|part| part.in_order(order)).collect();
+        let slopes = self.slopes.iter().map(|slopes| slopes.in_order(order)).collect();
+        let cells = self.cells.as_ref().map(|cells| Cells { codes: taken(&cells.codes, order), weights: taken(&cells.weights, order) });
+        Self { effect: taken(&self.effect, order), parts, slopes, cells, ..self.clone() }
+    }
+
     /// The effects with their scores; clusters' scores are summed by nobody yet.
     ///
     /// # Errors
@@ -54,35 +68,39 @@ impl Fit {
         Ok((contrast, scores))
     }
 
-    /// The effects one by one, as [`Fit::contrast`] has them but without their covariance: of many outcomes that is most of the work. `None` where scores are
-    /// not all there is to the variance: in clustered designs, and of a population.
-    ///
-    /// # Errors
-    /// As [`Fit::contrast`].
-    pub(crate) fn singles(&self, outcomes: &[Outcome<'_>], level: Level) -> Result<Option<Vec<Single>>, Undefined> {
+    /// The effects on columns that were looked at ([`Fit::contrast`] would take them), one by one, as a contrast has them but without their covariance: of many
+    /// outcomes that is most of the work. `None` where scores are not all there is to the variance: in clustered designs, and of a population.
+    pub(crate) fn singles(&self, columns: &[&[f64]], level: Level) -> Option<Vec<Single>> {
         if self.clusters.is_some() || self.mean_covariance.is_some() || self.differences {
-            return Ok(None);
+            return None;
         }
-        let columns = self.columns(outcomes)?;
+        let weights: Vec<Weights> = self.parts.iter().map(|part| part.weights(&self.effect)).collect();
         let mut room = Room::default();
-        Ok(Some(columns.iter().map(|column| self.single(column, level, &mut room)).collect()))
+        Some(columns.iter().map(|column| self.single(column, &weights, level, &mut room)).collect())
     }
 
-    fn single(&self, column: &[f64], level: Level, room: &mut Room) -> Single {
+    fn single(&self, column: &[f64], weights: &[Weights], level: Level, room: &mut Room) -> Single {
         let within = self.within(column);
-        let residualised = within.as_deref().unwrap_or(column);
-        let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of_in(residualised, &mut room.0)).collect();
+        let slopes = self.slopes_of(within.as_deref().unwrap_or(column), room);
         let mut scores = vec![0.0; self.effect.len()];
-        let parts = self.parts.iter().map(|part| {
-            let sums = self.sums(part, column, room);
-            let variance = part.scores(residualised, &slopes, room, &mut scores);
-            PartSums { variance, ..sums }
+        let parts = self.parts.iter().zip(weights).map(|(part, weights)| {
+            part.gather(column, &mut room.0);
+            let sums = part.sums(&room.0, weights);
+            let mean = match &within {
+                None => sums.mean,
+                Some(within) => {
+                    part.gather(within, &mut room.0);
+                    part.mean(&room.0)
+                }
+            };
+            let variance = part.scores(mean, &slopes, &mut room.0, &mut scores);
+            (sums, variance)
         });
-        let parts: Vec<PartSums> = parts.collect();
+        let parts: Vec<(PartSums, f64)> = parts.collect();
         // As in a contrast: the largest scale of rounding holds for all parts, and the large sums cancel first.
-        let least = ROUNDING * parts.iter().map(|part| part.raw).fold(0.0, f64::max);
-        let variances = || parts.iter().map(|part| if part.variance > least { part.variance } else { 0.0 });
-        let value = parts.iter().map(|part| part.weighted).sum::<f64>() + parts.iter().map(|part| part.rest).sum::<f64>();
+        let least = ROUNDING * parts.iter().map(|(sums, _)| sums.raw).fold(0.0, f64::max);
+        let variances = || parts.iter().map(|(_, variance)| if *variance > least { *variance } else { 0.0 });
+        let value = parts.iter().map(|(sums, _)| sums.weighted).sum::<f64>() + parts.iter().map(|(sums, _)| sums.rest).sum::<f64>();
         let df = match level.df {
             DfRule::Residual => Df::T(self.residual_df.max(1.0)),
             DfRule::Normal => Df::Normal,
@@ -91,19 +109,8 @@ impl Fit {
         Single { estimate: Estimate::new(value, variances().sum(), df, level), scores }
     }
 
-    /// What one outcome sums to in a part.
-    fn sums(&self, part: &Part, column: &[f64], Room(y): &mut Room) -> PartSums {
-        part.gather(column, y);
-        let weights = || part.rows.iter().map(|&row| self.effect[row as usize]);
-        let first = weights().next().unwrap_or(0.0);
-        let raw = y.iter().zip(&part.multiplier).map(|(y, m)| y * m * (y * m)).sum();
-        if !weights().all(|weight| weight == first) {
-            return PartSums { weighted: y.iter().zip(weights()).map(|(y, w)| y * w).sum(), rest: 0.0, raw, variance: 0.0 };
-        }
-        let (whole, weighted) = (y.len() as f64 * first, total(y) * first);
-        let (mean, left) = part.two_passes(y);
-        let rest = if part.centre.is_none() { whole.mul_add(mean, -weighted) + whole * left } else { 0.0 };
-        PartSums { weighted, rest, raw, variance: 0.0 }
+    fn slopes_of(&self, column: &[f64], room: &mut Room) -> Vec<Vec<f64>> {
+        self.slopes.iter().map(|slopes| slopes.of_in(column, &mut room.0)).collect()
     }
 
     fn within(&self, column: &[f64]) -> Option<Vec<f64>> {
@@ -118,10 +125,12 @@ impl Fit {
         }
         let within = self.within(column);
         let column = within.as_deref().unwrap_or(column);
-        let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of_in(column, &mut room.0)).collect();
+        let slopes = self.slopes_of(column, room);
         let mut scores = vec![0.0; self.effect.len()];
         for part in &self.parts {
-            part.scores(column, &slopes, room, &mut scores);
+            part.gather(column, &mut room.0);
+            let mean = part.mean(&room.0);
+            part.scores(mean, &slopes, &mut room.0, &mut scores);
         }
         scores
     }
@@ -131,10 +140,12 @@ impl Fit {
         let within = self.within(column);
         let column = within.as_deref().unwrap_or(column);
         let mut room = Room::default();
-        let slopes: Vec<Vec<f64>> = self.slopes.iter().map(|s| s.of_in(column, &mut room.0)).collect();
+        let slopes = self.slopes_of(column, &mut room);
         let mut residuals = vec![0.0; self.effect.len()];
         for part in &self.parts {
-            part.residuals(column, &slopes, &mut room);
+            part.gather(column, &mut room.0);
+            let mean = part.mean(&room.0);
+            part.residuals(mean, &slopes, &mut room.0);
             part.rows.iter().zip(&room.0).for_each(|(&row, residual)| residuals[row as usize] = *residual);
         }
         residuals
@@ -145,62 +156,106 @@ impl Fit {
 #[derive(Default)]
 struct Room(Vec<f64>);
 
+/// The places in `order` of some rows, and which of the rows each is.
+fn places(rows: &[u32], order: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut index = vec![u32::MAX; order.len()];
+    rows.iter().zip(0..).for_each(|(&row, at)| index[row as usize] = at);
+    order.iter().zip(0..).map(|(&row, place)| (place, index[row as usize])).filter(|(_, at)| *at != u32::MAX).unzip()
+}
+
+/// The values at some places.
+fn taken<T: Copy>(values: &[T], places: &[u32]) -> Vec<T> {
+    places.iter().map(|&place| values[place as usize]).collect()
+}
+
 impl Part {
+    fn in_order(&self, order: &[u32]) -> Self {
+        let (rows, at) = places(&self.rows, order);
+        let slopes = self.slopes.as_ref().map(|(index, centred)| (*index, centred.iter().map(|x| taken(x, &at)).collect()));
+        Self { rows, multiplier: taken(&self.multiplier, &at), slopes, centre: self.centre.as_ref().map(|centre| taken(centre, &at)), ..*self }
+    }
+
     /// The values of its customers.
-    fn gather(&self, column: &[f64], y: &mut Vec<f64>) {
+    pub(super) fn gather(&self, column: &[f64], y: &mut Vec<f64>) {
         y.clear();
         y.extend(self.rows.iter().map(|&row| column[row as usize]));
     }
 
-    /// The residuals of a column, left in the room.
-    fn residuals(&self, column: &[f64], slopes: &[Vec<f64>], Room(y): &mut Room) {
-        self.gather(column, y);
-        let (first, left) = self.two_passes(y);
-        let mean = first + left;
-        let Some((index, centred)) = &self.slopes else {
-            for y in y {
-                *y -= mean;
-            }
-            return;
+    pub(super) fn weights(&self, effect: &[f64]) -> Weights {
+        let weights = || self.rows.iter().map(|&row| effect[row as usize]);
+        let first = weights().next().unwrap_or(0.0);
+        if weights().all(|weight| weight == first) { Weights::Equal(first) } else { Weights::Each(weights().collect()) }
+    }
+
+    /// What the values of its customers sum to.
+    pub(super) fn sums(&self, y: &[f64], weights: &Weights) -> PartSums {
+        let raw = sum_of_pairs(y, &self.multiplier, |y, m| y * m * (y * m));
+        let n = y.len() as f64;
+        let total = total(y);
+        let first = total / n;
+        let left = self.left(y, first);
+        // With equal weights the plain sum is exact wherever the amounts are; it must agree with the ledger to the cent.
+        let (weighted, rest) = match weights {
+            Weights::Each(weights) => (dot(weights, y), 0.0),
+            Weights::Equal(weight) if self.centre.is_some() => (total * weight, 0.0),
+            Weights::Equal(weight) => (total * weight, (n * weight).mul_add(first, -(total * weight)) + n * weight * left),
         };
-        // Some rows at a time stay where they are near.
+        PartSums { weighted, rest, raw, mean: first + left }
+    }
+
+    /// Takes mean and slopes from its customers' values.
+    fn residuals(&self, mean: f64, slopes: &[Vec<f64>], y: &mut [f64]) {
         for (at, y) in y.chunks_mut(NEAR).enumerate() {
-            for y in &mut *y {
-                *y -= mean;
-            }
+            self.residuals_from(at * NEAR, mean, slopes, y);
+        }
+    }
+
+    /// The same of some of its customers, from a place on.
+    fn residuals_from(&self, from: usize, mean: f64, slopes: &[Vec<f64>], y: &mut [f64]) {
+        for y in &mut *y {
+            *y -= mean;
+        }
+        if let Some((index, centred)) = &self.slopes {
             for (x, slope) in centred.iter().zip(&slopes[*index]) {
-                y.iter_mut().zip(&x[at * NEAR..]).for_each(|(residual, x)| *residual -= slope * x);
+                y.iter_mut().zip(&x[from..]).for_each(|(residual, x)| *residual -= slope * x);
             }
         }
     }
 
-    /// Writes the scores of a column to their customers, and gives the sum of their squares.
-    fn scores(&self, column: &[f64], slopes: &[Vec<f64>], room: &mut Room, scores: &mut [f64]) -> f64 {
-        self.residuals(column, slopes, room);
-        room.0.iter_mut().zip(&self.multiplier).for_each(|(score, multiplier)| *score *= multiplier);
-        self.rows.iter().zip(&room.0).for_each(|(&row, score)| scores[row as usize] = *score);
-        dot(&room.0, &room.0)
+    /// Makes its customers' values scores, writes them to their rows, and gives the sum of their squares; some at a time, which stay where they are near.
+    fn scores(&self, mean: f64, slopes: &[Vec<f64>], y: &mut [f64], scores: &mut [f64]) -> f64 {
+        let mut squares = 0.0;
+        for ((at, y), rows) in y.chunks_mut(NEAR).enumerate().zip(self.rows.chunks(NEAR)) {
+            let from = at * NEAR;
+            self.residuals_from(from, mean, slopes, y);
+            y.iter_mut().zip(&self.multiplier[from..]).for_each(|(score, multiplier)| *score *= multiplier);
+            squares += dot(y, y);
+            rows.iter().zip(y).for_each(|(&row, score)| scores[row as usize] = *score);
+        }
+        squares
     }
 
     /// The mean that residuals are taken from, by two passes.
     pub(super) fn mean(&self, y: &[f64]) -> f64 {
-        let (first, left) = self.two_passes(y);
-        first + left
+        let first = total(y) / y.len() as f64;
+        first + self.left(y, first)
     }
 
-    /// The plain mean, and what is left to the one that residuals are taken from.
-    fn two_passes(&self, y: &[f64]) -> (f64, f64) {
-        let n = y.len() as f64;
-        let first = total(y) / n;
-        let left = match &self.centre {
-            None => y.iter().map(|y| y - first).sum::<f64>() / n,
-            Some(centre) => y.iter().zip(centre).map(|(y, c)| c * (y - first)).sum::<f64>(),
-        };
-        (first, left)
+    /// What is left from the plain mean to the one that residuals are taken from.
+    fn left(&self, y: &[f64], first: f64) -> f64 {
+        match &self.centre {
+            None => sum_of(y, |y| y - first) / y.len() as f64,
+            Some(centre) => sum_of_pairs(y, centre, |y, c| c * (y - first)),
+        }
     }
 }
 
-impl super::linear::Slopes {
+impl Slopes {
+    fn in_order(&self, order: &[u32]) -> Self {
+        let (rows, at) = places(&self.rows, order);
+        Self { rows, operator: self.operator.iter().map(|o| taken(o, &at)).collect() }
+    }
+
     /// The slopes of one column, in room that is lent.
     pub(super) fn of_in(&self, column: &[f64], y: &mut Vec<f64>) -> Vec<f64> {
         // Centring first: the operator's columns sum to zero only up to rounding.

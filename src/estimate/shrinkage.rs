@@ -23,10 +23,14 @@ const TOP: f64 = 20.0;
 const LIGHT: f64 = 1e-7;
 /// No estimate or standard error is larger, none of the latter smaller than its inverse.
 const LARGEST: f64 = 1e60;
-/// Points that stand for the grid in a segment's posterior.
+/// Points that stand for the grid in a segment's posterior, and of so many estimates, whose posterior is narrower.
 const NODES: usize = 12;
+const NODES_OF_MANY: usize = 8;
+const MANY: usize = 32;
 /// Halley's last step, in standard deviations; its cube is what is left.
-const CLOSE: f64 = 2e-3;
+const CLOSE: f64 = 1e-2;
+/// Beyond so many standard deviations of all parts no quantile lies.
+const REACH: f64 = 7.0;
 
 /// One estimate, drawn towards the others.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,10 +63,11 @@ pub fn shrink(estimates: &[f64], std_errors: &[f64], confidence: f64) -> Option<
     }
     let nodes = nodes(&posterior_of_tau(estimates, std_errors), estimates, std_errors);
     let tail = (1.0 - confidence) / 2.0;
+    let z = -normal_quantile(tail);
     let shrunk = estimates.iter().zip(std_errors).map(|(estimate, se)| {
         let parts: Vec<Normal> = nodes.iter().map(|point| point.theta(*estimate, *se)).collect();
         let value = parts.iter().map(|part| part.weight * part.mean).sum();
-        Shrunk { value, interval: Interval::Bounded { low: quantile(&parts, tail), high: quantile(&parts, 1.0 - tail) } }
+        Shrunk { value, interval: Interval::Bounded { low: quantile(&parts, tail, -z), high: quantile(&parts, 1.0 - tail, z) } }
     });
     Some(shrunk.collect())
 }
@@ -131,7 +136,7 @@ fn grid(low: f64, step: f64, steps: usize, estimates: &[f64], std_errors: &[f64]
 /// The Gauss quadrature of the posterior of ln tau: few points that give the integral of every polynomial up to degree `2 NODES - 1` as the grid does, from the
 /// recurrence of its orthogonal polynomials (Golub and Welsch 1969). What is integrated, normal distributions whose mean and variance move with ln tau, is smooth.
 fn nodes(grid: &[Point], estimates: &[f64], std_errors: &[f64]) -> Vec<Point> {
-    let count = NODES.min(grid.len());
+    let count = if estimates.len() < MANY { NODES } else { NODES_OF_MANY }.min(grid.len());
     let mut jacobi = DMatrix::zeros(count, count);
     let (mut before, mut polynomial) = (vec![0.0; grid.len()], vec![1.0; grid.len()]);
     let mut norm_before = 1.0;
@@ -180,14 +185,13 @@ fn given_tau(log_tau: f64, estimates: &[f64], std_errors: &[f64]) -> (Point, f64
     (Point { log_tau, tau2, weight: 0.0, mean, variance: 1.0 / total }, log + log_tau)
 }
 
-/// The quantile of a mixture of normals: Halley's steps from that of its first four moments (Cornish and Fisher 1938), halved where they leave what is known
+/// The quantile of a mixture of normals, `z` that of the standard normal: Halley's steps from that of its first four moments (Cornish and Fisher 1938), halved where they leave what is known
 /// to hold it.
-fn quantile(parts: &[Normal], p: f64) -> f64 {
+fn quantile(parts: &[Normal], p: f64, z: f64) -> f64 {
     let moments = Moments::of(parts);
-    let reach = normal_quantile(1e-12).abs();
-    let mut low = parts.iter().map(|part| part.mean - reach * part.sd).fold(f64::INFINITY, f64::min);
-    let mut high = parts.iter().map(|part| part.mean + reach * part.sd).fold(f64::NEG_INFINITY, f64::max);
-    let mut x = moments.quantile(p).clamp(low, high);
+    let mut low = parts.iter().map(|part| part.mean - REACH * part.sd).fold(f64::INFINITY, f64::min);
+    let mut high = parts.iter().map(|part| part.mean + REACH * part.sd).fold(f64::NEG_INFINITY, f64::max);
+    let mut x = moments.quantile(z).clamp(low, high);
     for _ in 0..100 {
         let (mut below, mut density, mut slope) = (0.0, 0.0, 0.0);
         for part in parts {
@@ -240,8 +244,7 @@ impl Moments {
     }
 
     /// The quantile by the series of Cornish and Fisher.
-    fn quantile(&self, p: f64) -> f64 {
-        let z = normal_quantile(p);
+    fn quantile(&self, z: f64) -> f64 {
         let (skewness, excess) = (self.skewness.clamp(-1.0, 1.0), self.excess.clamp(-1.0, 2.0));
         let bent = skewness * (z * z - 1.0) / 6.0 + excess * (z * z - 3.0) * z / 24.0 - skewness * skewness * (2.0 * z * z - 5.0) * z / 36.0;
         self.mean + self.sd * (z + bent)
@@ -308,7 +311,14 @@ mod tests {
         let two_scales = (vec![1.0, 1.1, 0.9, 5.05, -3.0, 0.95, 1.0, 4.0, 0.2], vec![0.01, 0.02, 0.5, 1.0, 3.0, 1.0, 0.1, 1.0, 0.3]);
         let far_apart = (vec![28.0, 8.0, -30.0, 70.0, -10.0, 1.0, 18.0, 12.0], vec![1.5, 1.0, 0.2, 1.1, 9.0, 1.1, 1.0, 0.05]);
         let alike = (vec![1.0, 1.1, 0.9, 1.05, 1.0, 0.95, 1.0, 1.0], vec![1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 0.1, 1.0]);
-        for (estimates, errors) in [schools, two_scales, far_apart, alike] {
+        // As many as have fewer nodes, with true spreads of none, little and much, and errors that differ.
+        let many = |tau: f64| -> (Vec<f64>, Vec<f64>) {
+            let error = |i: i32| 0.5 + f64::from(i * 7 % 32) / 16.0;
+            let draw = |i: i32| normal_quantile((f64::from(i * 13 % 32) + 0.5) / 32.0) * (error(i).powi(2) + tau * tau).sqrt();
+            (0..32).map(|i| (draw(i), error(i))).unzip()
+        };
+        let cases = [schools, two_scales, far_apart, alike].into_iter().chain([0.0, 0.2, 0.5, 1.0, 5.0].map(many));
+        for (estimates, errors) in cases {
             let posterior = posterior(fine_and_wide(), &estimates, &errors);
             for (at, shrunk) in shrink(&estimates, &errors, 0.9).unwrap().iter().enumerate() {
                 for (limit, mass) in [(shrunk.interval.low(), 0.05), (shrunk.interval.high(), 0.95)] {

@@ -4,6 +4,7 @@
 //! the number of threads. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as integers. An
 //! amount is taken for exact until a value is found that is not; then the sums begin again.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashSet;
@@ -347,14 +348,17 @@ impl<'a> Sums<'a> {
         })
     }
 
-    /// The columns of atoms and amounts, customers in order. Some columns at a time read the rows together, since neighbours share a cache line.
+    /// The columns of atoms and amounts, customers in order. Some rows at a time, of which every column takes what is its own: read column by column, each
+    /// value would come from far away.
     fn columns(&self) -> Vec<Vec<f64>> {
-        const TOGETHER: usize = 8;
+        const ROWS: usize = 64;
         let sources: Vec<Source<'_>> = (0..self.atoms).flat_map(|atom| (0..self.plan.len()).map(move |amount| self.source(atom, amount))).collect();
-        let groups = sources.par_chunks(TOGETHER).map(|group| {
+        let a_thread = sources.len().div_ceil(rayon::current_num_threads()).max(1);
+        let groups = sources.par_chunks(a_thread).map(|group| {
             let mut columns = vec![Vec::with_capacity(self.customers); group.len()];
-            for customer in 0..self.customers {
-                columns.iter_mut().zip(group).for_each(|(column, source)| column.push(source.at(customer)));
+            for from in (0..self.customers).step_by(ROWS) {
+                let some = from..(from + ROWS).min(self.customers);
+                columns.iter_mut().zip(group).for_each(|(column, source)| source.read(some.clone(), column));
             }
             columns
         });
@@ -429,11 +433,11 @@ enum Source<'s> {
 }
 
 impl Source<'_> {
-    #[inline]
-    fn at(&self, customer: usize) -> f64 {
+    /// Adds the values of some customers to a column.
+    fn read(&self, customers: Range<usize>, column: &mut Vec<f64>) {
         match self {
-            Self::Exact { sums, stride, offset } => sums[customer * stride + offset] as f64 / TICKS,
-            Self::Real { sums, stride, offset } => sums[customer * stride + offset],
+            Self::Exact { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset] as f64 / TICKS)),
+            Self::Real { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset])),
         }
     }
 }

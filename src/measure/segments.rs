@@ -16,7 +16,7 @@ use super::{Job, Named};
 use crate::error::Result;
 use crate::estimate::heterogeneity::{Heterogeneity, cochran, joint};
 use crate::estimate::shrinkage::shrink;
-use crate::estimate::{Contrast, Estimate, Fit, Level, Shares, Single};
+use crate::estimate::{Estimate, Fit, Level, Shares, dot};
 use crate::known::{Known, Reason, serialize_known};
 use crate::study::{Arm, Codes};
 
@@ -133,25 +133,16 @@ pub(super) fn segmentations(job: &Job<'_>) -> Result<Vec<Segmentation>> {
     }
     let (_, columns) = covariates(job.study, job.plan, job.table)?;
     let columns = if job.estimator.adjusts() { columns } else { Vec::new() };
-    let headline = job.fit.clone().of_differences();
-    let measured: Vec<Measured> = job.plan.measures.par_iter().map(|measure| Measured::new(job, &headline, measure)).collect::<Result<_>>()?;
-    assignment.segments.iter().map(|(name, codes)| Split::new(job, codes, &columns).measure(name, &measured)).collect()
+    assignment.segments.iter().map(|(name, codes)| Split::new(job, codes, &columns).measure(name)).collect()
 }
 
-/// The effects of one measure, with the headline.
+/// The effects of one measure over the customers in the order by segment, with the headline.
 struct Measured {
     of: Outcomes,
-    /// The headline effects and the customers' scores on them.
+    /// The headline effects.
     headline: Vec<f64>,
-    scores: Vec<Vec<f64>>,
-}
-
-impl Measured {
-    fn new(job: &Job<'_>, headline: &Fit, measure: &crate::effects::Measure) -> Result<Self> {
-        let of = Outcomes::new(job, measure);
-        let scores = headline.scores(&of.outcomes())?;
-        Ok(Self { headline: of.forms.iter().map(|form| job.contrast.value(&job.contrast.effect(form))).collect(), scores, of })
-    }
+    /// The customers' scores on them, less those on the segments' average.
+    rest: Vec<Vec<f64>>,
 }
 
 /// A segment with its own fit, and its customers' places in the order by segment.
@@ -166,8 +157,10 @@ struct Part {
 /// The customers split by a column.
 struct Split<'j> {
     job: &'j Job<'j>,
-    /// The customers' rows, segment by segment.
+    /// The customers' rows, segment by segment and arm by arm.
     order: Vec<u32>,
+    /// The headline's fit of the customers in that order.
+    headline: Fit,
     parts: Vec<Part>,
     /// Whether a cluster has customers of several segments.
     crossed: bool,
@@ -176,7 +169,8 @@ struct Split<'j> {
 impl<'j> Split<'j> {
     fn new(job: &'j Job<'j>, codes: &Codes, columns: &[Vec<f64>]) -> Self {
         let mut order: Vec<u32> = (0..codes.codes.len()).zip(0..).map(|(_, row)| row).collect();
-        order.sort_by_key(|&row| codes.codes[row as usize]);
+        let arms = &job.study.assignment.arm;
+        order.sort_by_key(|&row| (codes.codes[row as usize], arms[row as usize] != Arm::Target));
         let shares = job.estimator.shares();
         let counted = |arm: Arm| shares == Shares::Assigned || arm == Arm::Target;
         let all = job.study.assignment.arm.iter().filter(|arm| counted(**arm)).count() as f64;
@@ -206,7 +200,8 @@ impl<'j> Split<'j> {
         };
         let parts = places.into_par_iter().map(part).collect();
         let crossed = job.study.assignment.cluster.as_ref().is_some_and(|clusters| crosses(clusters, codes));
-        Self { job, order, parts, crossed }
+        let headline = job.fit.clone().of_differences().in_order(&order);
+        Self { job, order, headline, parts, crossed }
     }
 
     /// What holds of independent segments only.
@@ -217,8 +212,8 @@ impl<'j> Split<'j> {
         }
     }
 
-    fn measure(&self, column: &str, measured: &[Measured]) -> Result<Segmentation> {
-        let found: Vec<OfMeasure> = measured.par_iter().map(|measured| self.of_measure(measured)).collect::<Result<_>>()?;
+    fn measure(&self, column: &str) -> Result<Segmentation> {
+        let found: Vec<OfMeasure> = self.job.plan.measures.par_iter().map(|measure| self.of_measure(self.measured(measure)?)).collect::<Result<_>>()?;
         let mut interaction = Vec::with_capacity(found.len());
         let (mut effects, mut between_segments) = (Vec::new(), Vec::new());
         for of in found {
@@ -231,9 +226,35 @@ impl<'j> Split<'j> {
         Ok(Segmentation { column: column.to_owned(), declared, segments, effects, between_segments, interaction: Named(interaction) })
     }
 
-    fn of_measure(&self, measured: &Measured) -> Result<OfMeasure> {
-        let sorted: Vec<Vec<f64>> = measured.of.columns.iter().map(|column| self.order.iter().map(|&row| column[row as usize]).collect()).collect();
-        let found: Vec<Option<OfPart>> = self.parts.par_iter().map(|part| part.measure(&sorted, &measured.of.parts, self.job.level)).collect::<Result<_>>()?;
+    fn measured(&self, measure: &crate::effects::Measure) -> Result<Measured> {
+        let mut of = Outcomes::new(self.job, measure);
+        for column in &mut of.columns {
+            *column = self.order.iter().map(|&row| column[row as usize]).collect();
+        }
+        let rest = self.headline.scores(&of.outcomes())?;
+        let contrast = &self.job.contrast;
+        Ok(Measured { headline: of.forms.iter().map(|form| contrast.value(&contrast.effect(form))).collect(), rest, of })
+    }
+
+    /// The rows of each part, of some columns.
+    fn by_part<'c>(&self, columns: &'c mut [Vec<f64>]) -> Vec<Vec<&'c mut [f64]>> {
+        let mut of_parts: Vec<Vec<&mut [f64]>> = self.parts.iter().map(|_| Vec::with_capacity(columns.len())).collect();
+        for column in columns {
+            let mut left = column.as_mut_slice();
+            for (part, of) in self.parts.iter().zip(&mut of_parts) {
+                let (own, others) = left.split_at_mut(part.place.len());
+                of.push(own);
+                left = others;
+            }
+        }
+        of_parts
+    }
+
+    fn of_measure(&self, mut measured: Measured) -> Result<OfMeasure> {
+        let by_part = self.by_part(&mut measured.rest);
+        let parts = self.parts.par_iter().zip(by_part);
+        let found: Vec<Option<OfPart>> = parts.map(|(part, rest)| part.measure(&measured.of, rest, self.job.level)).collect::<Result<_>>()?;
+        let measured = &measured;
         let mut of = OfMeasure { measure: measured.of.measure.clone(), effects: Vec::new(), between: Vec::new(), interaction: Vec::new() };
         for (at, name) in measured.of.names.iter().enumerate() {
             let rows = self.effect(measured, at, &found);
@@ -294,26 +315,23 @@ impl<'j> Split<'j> {
     fn between(&self, measured: &Measured, at: usize, found: &[Option<OfPart>]) -> BetweenSegments {
         let row =
             |per_customer, std_error| BetweenSegments { measure: measured.of.measure.clone(), effect: measured.of.names[at].clone(), per_customer, std_error };
-        let mut scores = measured.scores[at].clone();
         let mut average = 0.0;
         for (part, found) in self.parts.iter().zip(found) {
             let Some(found) = found else {
                 return row(Known::Missing(Reason::Undefined), Known::Missing(Reason::Undefined));
             };
             average += part.facts.share * found.estimates[at].value;
-            for (&row, own) in self.order[part.place.clone()].iter().zip(&found.scores[at]) {
-                scores[row as usize] -= part.facts.share * own;
-            }
         }
+        let rest = &measured.rest[at];
         let assignment = &self.job.study.assignment;
         let variance: f64 = match &assignment.cluster {
             // A pair lies in one segment, or the segment has no answer: the segments' average is the headline itself, whatever is bought.
             None if assignment.pair.is_some() => 0.0,
-            None => scores.iter().map(|s| s * s).sum(),
+            None => dot(rest, rest),
             Some(clusters) => {
                 let mut sums = vec![0.0; clusters.names.len()];
-                clusters.codes.iter().zip(&scores).for_each(|(code, score)| sums[*code as usize] += score);
-                sums.iter().map(|s| s * s).sum()
+                self.order.iter().zip(rest).for_each(|(&row, score)| sums[clusters.codes[row as usize] as usize] += score);
+                dot(&sums, &sums)
             }
         };
         row(Known::Value(measured.headline[at] - average), Known::Value(variance.sqrt()))
@@ -341,39 +359,47 @@ struct OfMeasure {
 /// What one measure shows in one segment, by effect.
 struct OfPart {
     estimates: Vec<Estimate>,
-    /// Of the segment's customers, in their order.
-    scores: Vec<Vec<f64>>,
     /// The covariance of the parts that sum to the total, row-major.
     covariance: Vec<f64>,
 }
 
-impl OfPart {
-    fn of_singles(found: Vec<Single>, parts: &[usize]) -> Self {
-        let (estimates, scores): (Vec<Estimate>, Vec<Vec<f64>>) = found.into_iter().map(|single| (single.estimate, single.scores)).unzip();
-        let product = |a: &usize, b: &usize| scores[*a].iter().zip(&scores[*b]).map(|(a, b)| a * b).sum();
-        let covariance = parts.iter().flat_map(|a| parts.iter().map(move |b| product(a, b))).collect();
-        Self { estimates, scores, covariance }
-    }
-
-    fn of_contrast(contrast: &Contrast, scores: Vec<Vec<f64>>, parts: &[usize], level: Level) -> Self {
-        let forms: Vec<_> = (0..scores.len()).map(|at| contrast.effect(&unit(at, scores.len()))).collect();
-        let estimates = forms.iter().map(|form| contrast.estimate(form, level)).collect();
-        let covariance = parts.iter().flat_map(|&a| parts.iter().map(move |&b| (a, b))).map(|(a, b)| contrast.covariance(&forms[a], &forms[b])).collect();
-        Self { estimates, scores, covariance }
+impl Part {
+    /// One measure's effects here; takes the segment's share of its customers' scores from `rest`.
+    fn measure(&self, of: &Outcomes, rest: Vec<&mut [f64]>, level: Level) -> Result<Option<OfPart>> {
+        let Some(fit) = &self.fit else { return Ok(None) };
+        let columns: Vec<&[f64]> = of.columns.iter().map(|column| &column[self.place.clone()]).collect();
+        let (found, scores) = match fit.singles(&columns, level) {
+            Some(found) => {
+                let (estimates, scores): (Vec<Estimate>, Vec<Vec<f64>>) = found.into_iter().map(|single| (single.estimate, single.scores)).unzip();
+                let covariance = symmetric(&of.parts, |a, b| dot(&scores[a], &scores[b]));
+                (OfPart { estimates, covariance }, scores)
+            }
+            None => {
+                let (contrast, scores) = fit.contrast_with_scores(&outcomes(columns.into_iter()))?;
+                let forms: Vec<_> = (0..scores.len()).map(|at| contrast.effect(&unit(at, scores.len()))).collect();
+                let estimates = forms.iter().map(|form| contrast.estimate(form, level)).collect();
+                let covariance = symmetric(&of.parts, |a, b| contrast.covariance(&forms[a], &forms[b]));
+                (OfPart { estimates, covariance }, scores)
+            }
+        };
+        for (rest, own) in rest.into_iter().zip(&scores) {
+            rest.iter_mut().zip(own).for_each(|(rest, own)| *rest -= self.facts.share * own);
+        }
+        Ok(Some(found))
     }
 }
 
-impl Part {
-    /// One measure's effects here; `sorted` are its columns in the order by segment, `parts` those that sum to the total.
-    fn measure(&self, sorted: &[Vec<f64>], parts: &[usize], level: Level) -> Result<Option<OfPart>> {
-        let Some(fit) = &self.fit else { return Ok(None) };
-        let outcomes = outcomes(sorted.iter().map(|column| &column[self.place.clone()]));
-        if let Some(found) = fit.singles(&outcomes, level)? {
-            return Ok(Some(OfPart::of_singles(found, parts)));
+/// A symmetric matrix of some of the effects, row-major.
+fn symmetric(of: &[usize], entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let k = of.len();
+    let mut matrix = vec![0.0; k * k];
+    for i in 0..k {
+        for j in 0..=i {
+            let value = entry(of[i], of[j]);
+            (matrix[i * k + j], matrix[j * k + i]) = (value, value);
         }
-        let (contrast, scores) = fit.contrast_with_scores(&outcomes)?;
-        Ok(Some(OfPart::of_contrast(&contrast, scores, parts, level)))
     }
+    matrix
 }
 
 /// The fit of some customers by themselves, or why there is none.

@@ -189,6 +189,21 @@ fn t_quantile_matches_references() {
 }
 
 #[test]
+fn fishers_series_is_as_good_as_newtons_steps_where_it_is_used() {
+    for tail in [1e-12, 1e-6, 1e-3, 0.025, 0.05, 0.2, 0.49] {
+        let s = normal_quantile(tail).powi(2);
+        let least = (1.0 + s / 3.0) / 9.2e-3 * 1.000_001;
+        for df in [least, 2.0 * least, 100.0 * least] {
+            assert!(fisher_is_exact(s, df) && !fisher_is_exact(s, 0.99 * least));
+            let t = -t_quantile(tail, df);
+            let density = (t * t / df).ln_1p().mul_add(-0.5 * (df + 1.0), 0.0).exp() / TAU.sqrt();
+            // The tail in units of t: what an error of t does to it.
+            assert_near(t + (t_sf(t, df) - tail) / density, t, 1e-13);
+        }
+    }
+}
+
+#[test]
 fn t_quantile_inverts_t_sf() {
     for df in [0.3, 1.0, 1.3, 4.5, 33.3, 1e3, 1e5, 2e7, 1e9, 1e12, 1e18, 1e30, f64::INFINITY] {
         for k in 1..200 {
