@@ -1,5 +1,7 @@
 //! Scores by customer, for what combines several fits on the same customers.
 
+use rayon::prelude::*;
+
 use super::contrast::{self, Contrast, ROUNDING, satterthwaite};
 use super::fit::{Cells, Fit, Part};
 use super::interval::{Df, Estimate, Level};
@@ -46,8 +48,7 @@ impl Fit {
     /// As [`Fit::contrast`].
     pub fn scores(&self, outcomes: &[Outcome<'_>]) -> Result<Vec<Vec<f64>>, Undefined> {
         let columns = self.columns(outcomes)?;
-        let mut room = Room::default();
-        Ok(columns.iter().take(outcomes.len()).map(|column| self.column_scores(column, &mut room)).collect())
+        Ok(columns[..outcomes.len()].par_iter().map_init(Room::default, |room, column| self.column_scores(column, room)).collect())
     }
 
     /// The same fit of the same customers in another order, for [`Fit::scores`] alone; `order` holds the present row of each.

@@ -228,9 +228,7 @@ impl<'j> Split<'j> {
 
     fn measured(&self, measure: &crate::effects::Measure) -> Result<Measured> {
         let mut of = Outcomes::new(self.job, measure);
-        for column in &mut of.columns {
-            *column = self.order.iter().map(|&row| column[row as usize]).collect();
-        }
+        of.columns.par_iter_mut().for_each(|column| *column = self.order.iter().map(|&row| column[row as usize]).collect());
         let rest = self.headline.scores(&of.outcomes())?;
         let contrast = &self.job.contrast;
         Ok(Measured { headline: of.forms.iter().map(|form| contrast.value(&contrast.effect(form))).collect(), rest, of })
