@@ -1,7 +1,10 @@
-//! The reference workload for `run.py`: reads the frames once, then measures one promotion for each number on standard input.
+//! The reference workload for `run.py`: reads the frames once, then answers each line of standard input with one of numbers.
 //!
-//! A run is `Ledger::from_frames` and `Study::measure` together: schema and value checks, cells, effects on all measures, joint covariance, checks.
-//! Answers `seconds from_frames, seconds measure, direct net_sales difference, bytes of the frame, peak bytes`.
+//! * `ledger P`: seconds of `Ledger::from_frames`, seconds of `Study::measure` (value checks, cells, effects on all measures, joint covariance, checks), the
+//!   direct effect on net sales, the peak in bytes;
+//! * `index`: seconds of `LedgerIndex::new`, bytes at its peak and kept; `indexed P`: seconds of `Study::measure` from the index, the direct effect;
+//! * `portfolio N`: seconds of the index and of measuring the first N promotions from it, and how many could be measured;
+//! * `bandwidth`: bytes a second at which all threads read three columns.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::fs::File;
@@ -9,9 +12,12 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
 
+use promolift::ledger::LedgerIndex;
 use promolift::polars::prelude::*;
+use promolift::portfolio::Portfolio;
 use promolift::prelude::*;
 use promolift::study::{Discount, Payer};
+use rayon::prelude::*;
 
 fn read(folder: &Path, name: &str) -> DataFrame {
     let file = File::open(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -49,28 +55,100 @@ fn memory(line: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
+/// The memory in use; forgets the peak so far, so that the next one is of what comes.
+fn memory_from_here() -> u64 {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    memory("VmRSS")
+}
+
+/// The seconds of a run, with what it made.
+fn timed<T>(run: impl FnOnce() -> T) -> (f64, T) {
+    let start = Instant::now();
+    let made = run();
+    (start.elapsed().as_secs_f64(), made)
+}
+
+fn direct(result: &Measurement) -> f64 {
+    let row = result.effects.iter().find(|e| e.measure == "net_sales" && e.effect == "direct");
+    row.and_then(|row| row.per_customer.value()).unwrap_or(f64::NAN)
+}
+
+/// Bytes a second at which all threads together read three columns of numbers once.
+fn bandwidth(lines: &DataFrame) -> f64 {
+    let columns = ["net_sales", "quantity", "discount"].map(|name| lines.column(name).unwrap().as_materialized_series().cast(&DataType::Float64).unwrap());
+    let pieces: Vec<&[f64]> =
+        columns.iter().flat_map(|column| column.f64().unwrap().downcast_iter().flat_map(|chunk| chunk.values().chunks(1 << 16))).collect();
+    let bytes: usize = pieces.iter().map(|piece| size_of_val(*piece)).sum();
+    let read = |piece: &&[f64]| piece.iter().fold(0, |all, value| all ^ value.to_bits());
+    let (seconds, _) = timed(|| std::hint::black_box(pieces.par_iter().map(read).reduce(|| 0, |a, b| a ^ b)));
+    bytes as f64 / seconds
+}
+
+struct Workload {
+    transactions: DataFrame,
+    products: DataFrame,
+    promotions: DataFrame,
+    focal: DataFrame,
+    assignments: DataFrame,
+    index: Option<LedgerIndex>,
+}
+
+impl Workload {
+    fn study(&self, promotion: i64) -> Study {
+        study(promotion, &self.promotions, &self.focal, &self.assignments)
+    }
+
+    fn ledger(&self, study: &Study) -> Ledger {
+        Ledger::from_frames(self.transactions.clone(), self.products.clone(), &study.promotion.columns()).unwrap()
+    }
+
+    /// The answer to a line of standard input.
+    fn answer(&mut self, what: &str, number: i64) -> String {
+        match what {
+            "ledger" => {
+                let study = self.study(number);
+                let before = memory_from_here();
+                let (made, ledger) = timed(|| self.ledger(&study));
+                let (measured, result) = timed(|| study.measure(&ledger).unwrap());
+                format!("{made} {measured} {:?} {}", direct(&result), memory("VmHWM") - before)
+            }
+            "index" => {
+                let ledger = self.ledger(&self.study(0));
+                self.index = None;
+                let before = memory_from_here();
+                let (seconds, index) = timed(|| LedgerIndex::new(&ledger).unwrap());
+                self.index = Some(index);
+                format!("{seconds} {} {}", memory("VmHWM") - before, memory("VmRSS") - before)
+            }
+            "indexed" => {
+                let study = self.study(number);
+                let index = self.index.as_ref().unwrap();
+                let (seconds, result) = timed(|| study.measure(index).unwrap());
+                format!("{seconds} {:?}", direct(&result))
+            }
+            "portfolio" => {
+                let portfolio = Portfolio::new((0..number).map(|promotion| self.study(promotion))).unwrap();
+                let ledger = self.ledger(&self.study(0));
+                let (indexed, index) = timed(|| LedgerIndex::new(&ledger).unwrap());
+                let (measured, found) = timed(|| portfolio.measurements(&index).filter(|entry| entry.result.is_ok()).count());
+                format!("{indexed} {measured} {found}")
+            }
+            _ => format!("{}", bandwidth(&self.transactions)),
+        }
+    }
+}
+
 fn main() {
     let Some(folder) = std::env::args().nth(1).filter(|a| !a.starts_with("--")) else {
         eprintln!("run benches/peers/run.py, which makes the workload and starts this program");
         return;
     };
-    let folder = Path::new(&folder);
-    let transactions = read(folder, "transactions.parquet");
-    let (products, promotions) = (read(folder, "products.parquet"), read(folder, "promotions.parquet"));
-    let (focal, assignments) = (read(folder, "focal.parquet"), read(folder, "assignments.parquet"));
-    // Forgets the peak that reading the files left behind, so that what follows is what measuring needs.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    println!("ready {} {}", transactions.estimated_size(), memory("VmRSS"));
+    let [transactions, products, promotions, focal, assignments] =
+        ["transactions", "products", "promotions", "focal", "assignments"].map(|name| read(Path::new(&folder), &format!("{name}.parquet")));
+    let mut workload = Workload { transactions, products, promotions, focal, assignments, index: None };
+    println!("ready {}", workload.transactions.estimated_size());
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        let Ok(promotion) = line.trim().parse() else { break };
-        let study = study(promotion, &promotions, &focal, &assignments);
-        let columns = study.promotion.columns();
-        let start = Instant::now();
-        let ledger = Ledger::from_frames(transactions.clone(), products.clone(), &columns).unwrap();
-        let made = start.elapsed().as_secs_f64();
-        let result = study.measure(&ledger).unwrap();
-        let all = start.elapsed().as_secs_f64();
-        let direct = result.effects.iter().find(|e| e.measure == "net_sales" && e.effect == "direct").and_then(|e| e.per_customer.value());
-        println!("{made} {} {:?} {} {}", all - made, direct.unwrap_or(f64::NAN), transactions.estimated_size(), memory("VmHWM"));
+        let (what, number) = line.split_once(' ').unwrap_or((&line, "0"));
+        println!("{}", workload.answer(what, number.parse().unwrap()));
     }
 }

@@ -1,7 +1,7 @@
 """promolift, DuckDB and polars on the same data in one run, alternating: python benches/peers/run.py [ROWS] [DIR] [REPEATS]
 
-Makes the workload in DIR if it is not there, builds the Rust side, then lets each measure promotions in turn and prints the medians and their
-ratios. Needs: pip install "duckdb<2" polars pyarrow numpy. A release build of polars takes 10 to 18 minutes on two cores.
+Makes the workload in DIR if it is not there, builds the Rust side, then lets each measure promotions in turn, promolift once from the ledger and once from its
+index, makes the index beside polars' group_by, measures all promotions, and prints the medians and their ratios: the table of the README. Needs: pip install "duckdb<2" polars pyarrow numpy. A release build of polars takes 10 to 18 minutes on two cores.
 """
 import json, pathlib, statistics as st, subprocess, sys, time, datetime as dt
 
@@ -61,29 +61,58 @@ def by_polars(p):
 
 
 ours = subprocess.Popen([program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-_, frame_bytes, before = ours.stdout.readline().split()
+_, frame_bytes = ours.stdout.readline().split()
 
 
-def by_promolift(p):
-    ours.stdin.write(f"{p}\n")
+def promolift(line):
+    ours.stdin.write(f"{line}\n")
     ours.stdin.flush()
     return [float(x) for x in ours.stdout.readline().split()]
 
 
-seconds = {"promolift": [], "of which from_frames": [], "polars": [], "duckdb": []}
+def timed(run):
+    start = time.perf_counter()
+    got = run()
+    return time.perf_counter() - start, got
+
+
+def sums():
+    return tx.lazy().group_by("customer").agg(pl.col("net_sales", "quantity").sum()).collect()
+
+
+names = ("one from the ledger", "of which from_frames", "one from the index", "polars, one", "DuckDB, one", "the index", "polars group_by", "all promotions, with the index")
+seconds = {name: [] for name in names}
+bandwidth, beyond = [], promolift("ledger 0")[3]
+for _ in range(3):
+    made, most, kept = promolift("index")
+    seconds["the index"].append(made)
+    seconds["polars group_by"].append(timed(sums)[0])
+    bandwidth.append(promolift("bandwidth")[0])
 for p in range(repeats):
-    made, measured, direct, _, peak = by_promolift(p)
-    seconds["promolift"].append(made + measured)
+    made, measured, direct, _ = promolift(f"ledger {p}")
+    seconds["one from the ledger"].append(made + measured)
     seconds["of which from_frames"].append(made)
-    for name, run in (("polars", by_polars), ("duckdb", by_duckdb)):
-        start = time.perf_counter()
-        got = run(p)
-        seconds[name].append(time.perf_counter() - start)
+    indexed, again = promolift(f"indexed {p}")
+    seconds["one from the index"].append(indexed)
+    assert again == direct, (p, again, direct)
+    for name, run in (("polars, one", by_polars), ("DuckDB, one", by_duckdb)):
+        took, got = timed(lambda: run(p))
+        seconds[name].append(took)
         assert abs(got["target"] - got["control"] - direct) < 1e-9, (name, p, got, direct)
+for _ in range(3):
+    indexed, measured, found = promolift(f"portfolio {plan.height}")
+    assert found == plan.height
+    seconds["all promotions, with the index"].append(indexed + measured)
 ours.stdin.close()
-print(f"{tx.height:,} lines, {repeats} promotions, one at a time, alternating; the direct effects agree")
+median = {name: st.median(s) for name, s in seconds.items()}
+print(f"{tx.height:,} lines, {tx['customer'].n_unique():,} customers, {plan.height} promotions; {repeats} of them one at a time, alternating; the direct effects agree")
 for name, s in seconds.items():
-    print(f"{name:22} median {st.median(s):.4f} s (min {min(s):.4f}, max {max(s):.4f})")
-for name in ("polars", "duckdb"):
-    print(f"promolift / {name}: {st.median(seconds['promolift']) / st.median(seconds[name]):.2f}, median of ratios {st.median(a / b for a, b in zip(seconds['promolift'], seconds[name])):.2f}")
-print(f"memory beyond the frame: {(peak - float(before)) / 2**20:.0f} MiB, frame {float(frame_bytes) / 2**20:.0f} MiB")
+    print(f"{name:32} median {median[name]:.4f} s (min {min(s):.4f}, max {max(s):.4f})")
+print(f"the index takes {median['the index'] / median['polars group_by']:.2f} times polars' group_by")
+for name in ("polars, one", "DuckDB, one"):
+    alone, indexed = median[name] / median["one from the ledger"], median[name] / median["one from the index"]
+    print(f"{name}: {alone:.1f} times promolift's from the ledger, {indexed:.1f} times that from the index, {median[name] * plan.height / median['all promotions, with the index']:.1f} times all with the index")
+used = 8 * 3 * tx.height
+print(f"memory bandwidth {st.median(bandwidth) / 1e9:.1f} GB/s: the numeric columns are read in {used / st.median(bandwidth):.4f} s")
+numeric = tx.select(pl.selectors.numeric() | pl.selectors.temporal()).estimated_size()
+print(f"memory: one from the ledger {beyond / 2**20:.0f} MiB beyond the frame of {float(frame_bytes) / 2**20:.0f} MiB; the index {most / numeric:.2f} times the numeric columns at its peak, {kept / numeric:.2f} kept")

@@ -272,12 +272,13 @@ impl Contrast {
     /// test of `N - r D` does not reject. Degrees of freedom and critical value `c` are those of the numerator's test, so that 0 is inside exactly when that
     /// test does not reject. A numerator without spread has no test; the denominator's degrees of freedom hold then.
     ///
-    /// A denominator at or below zero is typed as missing: turn its sign, and the numerator's, where that is meant. Where neither form varies the interval is
+    /// A denominator at or below zero, or that is rounding only ([`Contrast::is_nothing`]), is typed as missing: turn its sign, and the numerator's, where that is meant. Where neither form varies the interval is
     /// missing, unless the ratio is 0.
     #[must_use]
     pub fn ratio(&self, numerator: &ArmForm, denominator: &ArmForm, level: Level) -> Ratio {
         let d = self.value(denominator);
-        if !(d > 0.0) {
+        // What is rounding only is not above zero.
+        if !(d > 0.0) || self.is_nothing(denominator) {
             let reason = Reason::DenominatorNotPositive;
             return Ratio { estimate: Known::Missing(reason), interval: Interval::Missing { reason } };
         }

@@ -55,6 +55,7 @@ pub use waves::{CarryOver, StackedEffect, Wave, WaveEffect, Waves};
 use std::borrow::Cow;
 
 use hashbrown::HashSet;
+use rayon::prelude::*;
 
 use crate::cells::CellSource;
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Problems, Result};
@@ -189,12 +190,12 @@ impl Portfolio {
     }
 
     /// Measures all promotions, in order. What one cannot be measured for is kept with it, and the others are measured all the same.
-    pub fn measure(&self, source: &(impl CellSource + ?Sized)) -> Measured {
+    pub fn measure(&self, source: &(impl CellSource + Sync + ?Sized)) -> Measured {
         self.measure_with(source, |_| {})
     }
 
     /// The same, telling after each promotion how far it is.
-    pub fn measure_with(&self, source: &(impl CellSource + ?Sized), mut progress: impl FnMut(Progress<'_>)) -> Measured {
+    pub fn measure_with(&self, source: &(impl CellSource + Sync + ?Sized), mut progress: impl FnMut(Progress<'_>)) -> Measured {
         let mut entries = Vec::with_capacity(self.len());
         for entry in self.measurements(source) {
             progress(Progress { done: entries.len() + 1, of: self.len(), promotion: &entry.promotion, measured: entry.result.is_ok() });
@@ -203,9 +204,9 @@ impl Portfolio {
         Measured::new(entries, self.unasked.clone())
     }
 
-    /// Measures the promotions one after the other as they are asked for: nothing is held but what the caller keeps. Each measurement uses all threads.
-    pub fn measurements<'a, S: CellSource + ?Sized>(&'a self, source: &'a S) -> impl ExactSizeIterator<Item = Entry> + use<'a, S> {
-        (0..self.len()).map(move |place| self.entry(place, source))
+    /// Measures the promotions in order as they are asked for, a few at once where there are threads for them; nothing else is held but what the caller keeps.
+    pub fn measurements<'a, S: CellSource + Sync + ?Sized>(&'a self, source: &'a S) -> impl ExactSizeIterator<Item = Entry> + use<'a, S> {
+        Measuring { portfolio: self, source, next: 0, ready: Vec::new().into_iter() }
     }
 
     fn entry(&self, place: usize, source: &(impl CellSource + ?Sized)) -> Entry {
@@ -218,6 +219,39 @@ impl Portfolio {
         Entry::new(&asked.promotion, measured, || self.roster.of(place))
     }
 }
+
+/// So many promotions are measured at once at most: a promotion by itself leaves threads idle between its steps, and each needs memory of its own.
+const AT_ONCE: usize = 4;
+
+/// A portfolio under way.
+struct Measuring<'a, S: ?Sized> {
+    portfolio: &'a Portfolio,
+    source: &'a S,
+    /// The first promotion that is neither measured nor ready.
+    next: usize,
+    ready: std::vec::IntoIter<Entry>,
+}
+
+impl<S: CellSource + Sync + ?Sized> Iterator for Measuring<'_, S> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        if self.ready.len() == 0 {
+            let some = self.next..self.portfolio.len().min(self.next + rayon::current_num_threads().min(AT_ONCE));
+            self.next = some.end;
+            let measured: Vec<Entry> = some.into_par_iter().map(|place| self.portfolio.entry(place, self.source)).collect();
+            self.ready = measured.into_iter();
+        }
+        self.ready.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.portfolio.len() - self.next + self.ready.len();
+        (left, Some(left))
+    }
+}
+
+impl<S: CellSource + Sync + ?Sized> ExactSizeIterator for Measuring<'_, S> {}
 
 /// The columns that several promotions need of one ledger.
 ///
