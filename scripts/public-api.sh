@@ -3,8 +3,10 @@
 # Needs cargo-public-api (cargo install --locked cargo-public-api). rustdoc's JSON is unstable: RUSTC_BOOTSTRAP lets the stable compiler write it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# A target directory of its own: with RUSTC_BOOTSTRAP all dependencies are built anew.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/public-api"
 RUSTC_BOOTSTRAP=1 cargo rustdoc --locked --lib --quiet -- -Z unstable-options --output-format json --cap-lints allow
-json="${CARGO_TARGET_DIR:-target}/doc/promolift.json"
+json="$CARGO_TARGET_DIR/doc/promolift.json"
 listing=$(cargo public-api --rustdoc-json "$json" -sss)
 if [ "${1:-}" = "--write" ]; then
   printf '%s\n' "$listing" > public-api.txt
