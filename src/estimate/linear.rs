@@ -305,6 +305,6 @@ pub(super) fn sum_of_pairs(a: &[f64], b: &[f64], of: impl Fn(f64, f64) -> f64) -
     of_lanes(lanes) + rest
 }
 
-fn of_lanes([a, b, c, d, e, f, g, h]: [f64; 8]) -> f64 {
-    ((a + e) + (b + f)) + ((c + g) + (d + h))
+fn of_lanes(lanes: [f64; 8]) -> f64 {
+    ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
 }

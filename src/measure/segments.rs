@@ -366,19 +366,16 @@ impl Part {
     fn measure(&self, of: &Outcomes, rest: Vec<&mut [f64]>, level: Level) -> Result<Option<OfPart>> {
         let Some(fit) = &self.fit else { return Ok(None) };
         let columns: Vec<&[f64]> = of.columns.iter().map(|column| &column[self.place.clone()]).collect();
-        let (found, scores) = match fit.singles(&columns, level) {
-            Some(found) => {
-                let (estimates, scores): (Vec<Estimate>, Vec<Vec<f64>>) = found.into_iter().map(|single| (single.estimate, single.scores)).unzip();
-                let covariance = symmetric(&of.parts, |a, b| dot(&scores[a], &scores[b]));
-                (OfPart { estimates, covariance }, scores)
-            }
-            None => {
-                let (contrast, scores) = fit.contrast_with_scores(&outcomes(columns.into_iter()))?;
-                let forms: Vec<_> = (0..scores.len()).map(|at| contrast.effect(&unit(at, scores.len()))).collect();
-                let estimates = forms.iter().map(|form| contrast.estimate(form, level)).collect();
-                let covariance = symmetric(&of.parts, |a, b| contrast.covariance(&forms[a], &forms[b]));
-                (OfPart { estimates, covariance }, scores)
-            }
+        let (found, scores) = if let Some(found) = fit.singles(&columns, level) {
+            let (estimates, scores): (Vec<Estimate>, Vec<Vec<f64>>) = found.into_iter().map(|single| (single.estimate, single.scores)).unzip();
+            let covariance = symmetric(&of.parts, |a, b| dot(&scores[a], &scores[b]));
+            (OfPart { estimates, covariance }, scores)
+        } else {
+            let (contrast, scores) = fit.contrast_with_scores(&outcomes(columns.into_iter()))?;
+            let forms: Vec<_> = (0..scores.len()).map(|at| contrast.effect(&unit(at, scores.len()))).collect();
+            let estimates = forms.iter().map(|form| contrast.estimate(form, level)).collect();
+            let covariance = symmetric(&of.parts, |a, b| contrast.covariance(&forms[a], &forms[b]));
+            (OfPart { estimates, covariance }, scores)
         };
         for (rest, own) in rest.into_iter().zip(&scores) {
             rest.iter_mut().zip(own).for_each(|(rest, own)| *rest -= self.facts.share * own);
