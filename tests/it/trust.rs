@@ -89,9 +89,14 @@ fn bought(shop: &Shop, days: std::ops::Range<i32>) -> HashMap<i64, f64> {
 
 /// Those who bought most in the four weeks before the start are the target.
 fn chosen() -> (Study, Ledger) {
+    chosen_by(28)
+}
+
+/// Those who bought most in so many days before the start are the target.
+fn chosen_by(days: i32) -> (Study, Ledger) {
     let (world, shop) = idle();
     let (mut study, ledger) = of_world(world);
-    let recent = bought(shop, -28..0);
+    let recent = bought(shop, -days..0);
     let of = |customer: &i64| recent.get(customer).copied().unwrap_or(0.0);
     let mut sorted: Vec<f64> = shop.customers().iter().map(of).collect();
     sorted.sort_by(f64::total_cmp);
@@ -124,6 +129,16 @@ fn the_held_out_placebo_fires_on_a_chosen_target() {
         let balanced = estimator != EstimatorName::Unadjusted;
         assert_eq!(status(&found, "baseline_balance") != Status::Fail, balanced, "{estimator}: {}", check(&found, "baseline_balance").text);
     }
+}
+
+#[test]
+fn the_placebo_sees_a_choice_that_the_studys_own_covariates_level_out() {
+    // Chosen by what they bought in the whole baseline: its net sales explain the choice, so that a placebo with them would find nothing, whatever the halves.
+    let (study, ledger) = chosen_by(56);
+    let found = study.measure(&ledger).unwrap();
+    assert_eq!(found.windows.baseline.map(|span| span.days()), Some(56));
+    assert_eq!(status(&found, "placebo"), Status::Fail, "{}", check(&found, "placebo").text);
+    assert!(check(&found, "placebo").p_value.value().unwrap() < 1e-6, "{}", check(&found, "placebo").text);
 }
 
 #[test]
