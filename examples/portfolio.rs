@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use output::{csv_of, folder, not_an_input, print};
 use promolift::Error;
+use promolift::ledger::LedgerIndex;
 use promolift::portfolio::{Control, Factorial, League, Measured, OpenedPortfolio, Overlaps, PortfolioInputs, RankBy, Ranking, Total, TotalOf, Waves};
 use promolift::prelude::*;
 use serde::Serialize;
@@ -130,9 +131,12 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let explained = |error: Error| opened.explain(None, error).to_string();
     let ledger = Ledger::from_frames(opened.transactions.clone(), opened.products.clone(), &opened.columns).map_err(explained)?;
     ledger.check().map_err(explained)?;
+    // Ordered once, so that each promotion reads the lines of its own customers only.
+    let index = LedgerIndex::new(&ledger).map_err(explained)?;
+    drop(ledger);
     let portfolio = &opened.portfolio;
     progress.set_length(portfolio.len() as u64);
-    let measured = portfolio.measure_with(&ledger, |step| {
+    let measured = portfolio.measure_with(&index, |step| {
         progress.set_position(step.done as u64);
         progress.set_message(step.promotion.to_owned());
     });
@@ -150,8 +154,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         // Where nothing can be summed the league table has said why.
         totals: [TotalOf::NetSales, TotalOf::NetProfit].into_iter().filter_map(|of| measured.total(of).ok()).collect(),
         overlaps: portfolio.overlaps(),
-        waves: arguments.waves.iter().map(|ids| portfolio.waves(&ledger, &list(ids), "net_sales").map_err(told)).collect::<Result<_, _>>()?,
-        together: arguments.together.iter().map(|ids| together(&opened, &ledger, ids)).collect::<Result<_, _>>()?,
+        waves: arguments.waves.iter().map(|ids| portfolio.waves(&index, &list(ids), "net_sales").map_err(told)).collect::<Result<_, _>>()?,
+        together: arguments.together.iter().map(|ids| together(&opened, &index, ids)).collect::<Result<_, _>>()?,
         promotions: measured,
     };
     print(&rendered(&report, arguments.format)?, arguments.out.as_deref())
@@ -178,9 +182,9 @@ fn list(ids: &str) -> Vec<&str> {
     ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect()
 }
 
-fn together(opened: &OpenedPortfolio, ledger: &Ledger, ids: &str) -> Result<Factorial, String> {
+fn together(opened: &OpenedPortfolio, index: &LedgerIndex, ids: &str) -> Result<Factorial, String> {
     let &[first, second] = list(ids).as_slice() else { return Err(format!("--together {ids}: name two promotions, as in --together grill,fish")) };
-    opened.portfolio.factorial(ledger, first, second, "net_sales").map_err(|e| opened.explain(Some(first), e).to_string())
+    opened.portfolio.factorial(index, first, second, "net_sales").map_err(|e| opened.explain(Some(first), e).to_string())
 }
 
 fn inputs(arguments: &Arguments) -> Result<PortfolioInputs, Error> {

@@ -204,7 +204,8 @@ impl Portfolio {
         Measured::new(entries, self.unasked.clone())
     }
 
-    /// Measures the promotions in order as they are asked for, a few at once where there are threads for them; nothing else is held but what the caller keeps.
+    /// Measures the promotions in order as they are asked for, up to four at once where there are threads for them, each with the memory that it needs by
+    /// itself; nothing else is held but what the caller keeps. From a [`LedgerIndex`](crate::ledger::LedgerIndex) each reads its own customers' lines only.
     pub fn measurements<'a, S: CellSource + Sync + ?Sized>(&'a self, source: &'a S) -> impl ExactSizeIterator<Item = Entry> + use<'a, S> {
         Measuring { portfolio: self, source, next: 0, ready: Vec::new().into_iter() }
     }
