@@ -1,9 +1,9 @@
 //! The grid: which worlds are drawn, how they are measured, and what is shown of them.
 
-use promolift::simulate::Response;
+use promolift::simulate::{Preset, Response};
 use promolift::study::{Alternative, CovarianceRule, EstimatorName, Population};
 
-use super::proof::lines::Lines;
+use super::proof::lines::{Lines, Shop};
 use super::proof::setting::{Asked, Setting};
 use super::proof::truth::Over;
 use super::proof::world::{Drawing, Effect, World};
@@ -54,6 +54,8 @@ pub(crate) fn sections() -> Vec<Section> {
         joint(),
         weeks(),
         lines(),
+        presets(),
+        broken(),
     ]
 }
 
@@ -414,23 +416,31 @@ fn weeks() -> Section {
     }
 }
 
+/// The estimators that speak of the target or of all assigned as drawn, each on whole shops.
+const ON_LINES: [EstimatorName; 6] =
+    [ATT, EstimatorName::Unadjusted, EstimatorName::Regression, EstimatorName::Cuped, EstimatorName::DifferenceInDifferences, EstimatorName::EntropyBalancing];
+
+/// Headings of the clean retailers and of those that ought to be refused.
+pub(crate) const NAMED: &str = "Retailers with a name";
+pub(crate) const BROKEN: &str = "Broken retailers";
+
+/// Draws of a whole shop.
+const SHOPS: usize = 400;
+
+fn shop(what: &str, customers: u32, shop: Shop, estimator: EstimatorName) -> Case {
+    let name = format!("{what}, {} customers", count(customers as usize));
+    Case { of: Of::Lines(Lines { name, customers, shop, estimator }), draws: SHOPS }
+}
+
 fn lines() -> Section {
     let much = Response { redemption: 0.6, extra_redeeming: 0.5, ..Response::default() };
-    let estimators = [
-        ATT,
-        EstimatorName::Unadjusted,
-        EstimatorName::Regression,
-        EstimatorName::Cuped,
-        EstimatorName::DifferenceInDifferences,
-        EstimatorName::EntropyBalancing,
-    ];
     let mut cases = Vec::new();
     for (kind, response) in [("no response", Response::none()), ("as bundled", Response::default()), ("strong response", much)] {
-        for estimator in estimators {
-            for share in [0.5, 0.9] {
+        for estimator in ON_LINES {
+            for share in [0.5, 0.9, 0.95] {
                 for customers in [300, 1000] {
-                    let name = format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers as usize));
-                    cases.push(Case { of: Of::Lines(Lines { name, customers, share, response, estimator }), draws: 400 });
+                    let what = format!("{kind}; {estimator}, {}", split(share));
+                    cases.push(shop(&what, customers, Shop::Coupon(share, response), estimator));
                 }
             }
         }
@@ -442,4 +452,43 @@ fn lines() -> Section {
         shown: &["total", "direct", "relative total", "net_profit", "roi_on_gross_cost", "burned budget"],
         cases,
     }
+}
+
+fn presets() -> Section {
+    let mut cases = Vec::new();
+    for preset in Preset::ALL.into_iter().filter(|preset| !preset.is_broken()) {
+        for estimator in ON_LINES {
+            for customers in [300, 1000] {
+                cases.push(shop(&format!("{preset}; {estimator}"), customers, Shop::Named(preset), estimator));
+            }
+        }
+    }
+    Section {
+        title: NAMED,
+        text: "The clean presets of `simulate::Retailer`, half of the customers in the target, measured from their lines up: every component, money and the bounds of the \
+               burned budget. Of several offers each draw looks at another one.",
+        shown: &[
+            "total",
+            "direct",
+            "cannibalisation",
+            "halo",
+            "forward_buying",
+            "carry_over",
+            "relative total",
+            "incremental_margin",
+            "net_profit",
+            "roi_on_gross_cost",
+            "roi_on_retailer_cost",
+            "iroas",
+            "cost_per_incremental_unit",
+            "burned budget",
+        ],
+        cases,
+    }
+}
+
+fn broken() -> Section {
+    let broken = Preset::ALL.into_iter().filter(|preset| preset.is_broken());
+    let cases = broken.flat_map(|preset| [1000, 3000].map(|customers| shop(&format!("{preset}; {ATT}"), customers, Shop::Named(preset), ATT)));
+    Section { title: BROKEN, text: "The broken presets of `simulate::Retailer`, which ought to be refused.", shown: &[], cases: cases.collect() }
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 
 use super::proof::tally::Tally;
 
-/// Tallies by what they are of, one a line of a file.
+/// Tallies by what they are of, one a line of a file: the setting, the first draw, the one after the last, and what was counted of those between.
 pub(crate) struct Kept {
-    known: HashMap<String, Tally>,
+    known: HashMap<String, Vec<(Range<usize>, Tally)>>,
     file: Option<File>,
 }
 
@@ -22,22 +23,35 @@ impl Kept {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let Some(path) = path else { return Ok(Self { known: HashMap::new(), file: None }) };
         let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
-        let known = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let mut known: HashMap<String, Vec<_>> = HashMap::new();
+        for line in text.lines() {
+            let (name, first, end, tally): (String, usize, usize, Tally) = serde_json::from_str(line)?;
+            known.entry(name).or_default().push((first..end, tally));
+        }
         Ok(Self { known, file: Some(OpenOptions::new().create(true).append(true).open(path)?) })
     }
 
-    /// The tally that is known, or the one made now.
+    /// The first so many draws of a setting: those that are known, and the rest made now.
     ///
     /// # Errors
     /// As `make`; where the file cannot be written.
-    pub(crate) fn or_made(&mut self, key: String, make: impl FnOnce() -> promolift::Result<Tally>) -> Result<Tally, Box<dyn Error>> {
-        if let Some(tally) = self.known.remove(&key) {
-            return Ok(tally);
+    pub(crate) fn or_made(&mut self, name: String, draws: usize, make: impl FnOnce(Range<usize>) -> promolift::Result<Tally>) -> Result<Tally, Box<dyn Error>> {
+        let mut known = self.known.remove(&name).unwrap_or_default();
+        known.sort_by_key(|(range, _)| range.start);
+        let (mut tally, mut made) = (Tally::default(), 0);
+        for (range, part) in known {
+            if range.start == made && range.end <= draws {
+                made = range.end;
+                tally.merge(part);
+            }
         }
-        let named = (key, make()?);
-        if let Some(file) = &mut self.file {
-            writeln!(file, "{}", serde_json::to_string(&named)?)?;
+        if made < draws {
+            let line = (name, made, draws, make(made..draws)?);
+            if let Some(file) = &mut self.file {
+                writeln!(file, "{}", serde_json::to_string(&line)?)?;
+            }
+            tally.merge(line.3);
         }
-        Ok(named.1)
+        Ok(tally)
     }
 }

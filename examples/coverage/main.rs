@@ -6,9 +6,11 @@
 //! ```
 //!
 //! `--full` is meant for three hours on two cores; `--budget MINUTES` makes so many minutes' share of its draws, and the page says how many those are. Every
-//! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped.
+//! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped, and
+//! a longer one after a shorter one makes only the draws that are new.
 
 use std::error::Error;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -115,8 +117,7 @@ fn measured(mut section: Section, share: f64, kept: &mut Kept) -> Result<Ran, Bo
     for case in std::mem::take(&mut section.cases) {
         let draws = ((case.draws as f64 * share).ceil() as usize).max(LEAST);
         let (name, claimed) = case.told();
-        let key = format!("{}: {name}, {draws} draws", section.title);
-        let tally = kept.or_made(key, || case.run(draws))?;
+        let tally = kept.or_made(format!("{}: {name}", section.title), draws, |draws| case.run(draws))?;
         shown.push(Shown { name, claimed, tally });
     }
     eprintln!("{}: {} settings in {:.1} minutes", section.title, shown.len(), began.elapsed().as_secs_f64() / 60.0);
@@ -132,7 +133,7 @@ impl Case {
         }
     }
 
-    fn run(&self, draws: usize) -> promolift::Result<Tally> {
+    fn run(&self, draws: Range<usize>) -> promolift::Result<Tally> {
         match &self.of {
             Of::Cells(setting) => setting.run(draws),
             Of::Lines(lines) => Ok(lines.run(draws)),

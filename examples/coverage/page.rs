@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::grid::Section;
+use super::grid::{BROKEN, NAMED, Section};
 use super::proof::tally::{Counts, Tally};
 use super::verdict::{POINT, Verdict};
 
@@ -80,9 +80,10 @@ pub(crate) fn page(ran: &[Ran], command: &str) -> String {
     text += &summary(ran);
     text += &sizes(ran);
     text += &short(ran);
+    text += &refusals(ran);
     text += "# Setting by setting\n\nIn each cell the coverage of the first interval named, and, where there are more, that of the one which is furthest below its claim. **Bold**: one \
              of them is short. *!*: most results warn of their intervals.\n\n";
-    for ran in ran {
+    for ran in ran.iter().filter(|ran| !ran.section.shown.is_empty()) {
         text += &condensed(ran);
     }
     coded(&text)
@@ -207,6 +208,28 @@ fn short(ran: &[Ran]) -> String {
         }
     }
     text
+}
+
+/// How often whole shops are refused, the broken and the clean ones, under the default estimator.
+fn refusals(ran: &[Ran]) -> String {
+    let is_named = |ran: &&Ran| ran.section.title == NAMED || ran.section.title == BROKEN;
+    let cases = || ran.iter().filter(is_named).flat_map(|ran| &ran.cases).filter(|case| case.name.contains("; regression_att, "));
+    if cases().next().is_none() {
+        return String::new();
+    }
+    let share = |count: u64, case: &Shown| percent(count as f64 / case.tally.studies.max(1) as f64);
+    let mut lines = String::new();
+    for case in cases() {
+        let (shop, size) = case.with_size();
+        let each: Vec<String> = case.tally.failed.iter().map(|(check, count)| format!("{check} {}", share(*count, case))).collect();
+        let shop = shop.trim_end_matches("; regression_att");
+        let _ = writeln!(lines, "| {shop} | {size} | {} | {} | {} |", case.tally.studies, share(case.tally.refusals, case), each.join(", "));
+    }
+    format!(
+        "# Refusals\n\nThe retailers of `simulate::Preset`: the per cent of draws whose numbers are not called effects, and of each check that failed. Where the target is \
+         drawn at random four checks fail by chance, each once in a thousand studies: sample ratio, balance, placebo, other promotions. The last four retailers are \
+         broken.\n\n| retailer | customers | draws | refused | checks that failed |\n|---|---|--:|--:|---|\n{lines}\n"
+    )
 }
 
 /// A section with a line for what differs in size only.

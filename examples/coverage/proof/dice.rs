@@ -15,8 +15,13 @@ pub(crate) struct Dice {
 impl Dice {
     /// The stream of a draw of what is called `name`.
     pub(crate) fn new(name: &str, draw: usize) -> Self {
+        Self { stream: Xoshiro256PlusPlus::seed_from_u64(Self::seed(name, draw)), spare: None }
+    }
+
+    /// The seed of a draw of what is called `name`.
+    pub(crate) fn seed(name: &str, draw: usize) -> u64 {
         let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self { stream: Xoshiro256PlusPlus::seed_from_u64(seed ^ (draw as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)), spare: None }
+        seed ^ (draw as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// Uniform on [0, 1).

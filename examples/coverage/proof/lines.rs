@@ -1,28 +1,75 @@
 //! Whole shops drawn line by line, measured from the ledger up: windows, roles, coupons and funding are in the proof too.
 
+use std::ops::Range;
+
 use promolift::Known;
 use promolift::estimate::Interval;
 use promolift::ledger::Ledger;
-use promolift::simulate::{Response, SeniorMeat, Truth};
+use promolift::measure::Measurement;
+use promolift::simulate::{Preset, Response, Retailer, SeniorMeat, Truth};
 use promolift::study::{EstimatorName, Study};
+use promolift::validity::Conclusion;
 use rayon::prelude::*;
 
+use super::dice::Dice;
 use super::setting::{in_words, warnings};
 use super::tally::{Seen, Tally};
 
 /// A shop and how it is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
-    /// Its name.
+    /// Its name, from which its seeds come.
     pub(crate) name: String,
     /// Customers.
     pub(crate) customers: u32,
-    /// Share of the target.
-    pub(crate) share: f64,
-    /// How customers respond.
-    pub(crate) response: Response,
+    /// The shop.
+    pub(crate) shop: Shop,
     /// The estimator.
     pub(crate) estimator: EstimatorName,
+}
+
+/// A simulated shop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shop {
+    /// The coupon of the bundled sample: the share of the target, and how customers respond.
+    Coupon(f64, Response),
+    /// A retailer with a name. Of its offers each draw looks at another one, in turn; of a broken one at the first.
+    Named(Preset),
+}
+
+/// A shop as drawn.
+struct Drawn {
+    ledger: Ledger,
+    study: Study,
+    truth: Truth,
+}
+
+impl Shop {
+    fn draw(&self, customers: u32, name: &str, draw: usize) -> promolift::Result<Drawn> {
+        let seed = Dice::seed(name, draw);
+        match *self {
+            Self::Coupon(target_share, response) => {
+                let world = SeniorMeat { seed, customers, target_share, response }.draw()?;
+                let ledger = Ledger::from_frames(world.transactions, world.products, &world.promotion.columns())?;
+                Ok(Drawn { ledger, study: Study::new(world.promotion, world.assignment), truth: world.truth })
+            }
+            Self::Named(preset) => {
+                let world = Retailer { seed, customers, ..Retailer::preset(preset) }.draw()?;
+                let launch = &world.launches[if preset.is_broken() { 0 } else { draw % world.launches.len() }];
+                let study = world.study(launch);
+                let truth = launch.truth.clone();
+                let ledger = Ledger::from_frames(world.transactions, world.products, &study.promotion.columns())?;
+                Ok(Drawn { ledger, study, truth })
+            }
+        }
+    }
+
+    fn does_nothing(&self) -> bool {
+        match self {
+            Self::Coupon(_, response) => *response == Response::none(),
+            Self::Named(preset) => *preset == Preset::Null,
+        }
+    }
 }
 
 /// Draws that one thread makes in a row.
@@ -35,14 +82,14 @@ impl Lines {
         matches!(self.estimator, EstimatorName::Unadjusted | EstimatorName::Regression | EstimatorName::Cuped)
     }
 
-    /// Draws and measures so many times.
-    pub(crate) fn run(&self, draws: usize) -> Tally {
-        let chunks: Vec<usize> = (0..draws).step_by(CHUNK).collect();
+    /// Makes these draws and measures each.
+    pub(crate) fn run(&self, draws: Range<usize>) -> Tally {
+        let chunks: Vec<usize> = draws.clone().step_by(CHUNK).collect();
         let chunk = |first: usize| {
             let mut tally = Tally::default();
-            for draw in first..draws.min(first + CHUNK) {
+            for draw in first..draws.end.min(first + CHUNK) {
                 tally.draws += 1;
-                if let Err(why) = self.one(draw as u64, &mut tally) {
+                if let Err(why) = self.one(draw, &mut tally) {
                     *tally.refused.entry(why).or_default() += 1;
                 }
             }
@@ -56,17 +103,14 @@ impl Lines {
         tally
     }
 
-    fn one(&self, draw: u64, tally: &mut Tally) -> Result<(), String> {
-        let shop = SeniorMeat { seed: 1_000_000 + draw, customers: self.customers, target_share: self.share, response: self.response };
-        let world = shop.draw().map_err(in_words)?;
-        let ledger = Ledger::from_frames(world.transactions, world.products, &world.promotion.columns()).map_err(in_words)?;
-        let mut study = Study::new(world.promotion, world.assignment);
+    fn one(&self, draw: usize, tally: &mut Tally) -> Result<(), String> {
+        let Drawn { ledger, mut study, truth: all } = self.shop.draw(self.customers, &self.name, draw).map_err(in_words)?;
         study.options.estimator = self.estimator;
         let found = study.measure(&ledger).map_err(in_words)?;
-        let null = self.response == Response::none();
+        let null = self.shop.does_nothing();
         for effect in EFFECTS {
             let row = found.effects.iter().find(|row| row.measure == "net_sales" && row.effect == effect);
-            let (Some(row), Some(truth)) = (row, world.truth.effect(effect, "net_sales")) else { continue };
+            let (Some(row), Some(truth)) = (row, all.effect(effect, "net_sales")) else { continue };
             let value = if self.over_assigned() { truth.per_assigned_customer } else { truth.per_target_customer };
             let seen = Seen::limits(row.ci_low, row.ci_high, value).of_known(row.per_customer, row.std_error, value);
             tally.add(effect, seen.tested(row.p_value, null, 0.05));
@@ -76,15 +120,18 @@ impl Lines {
         }
         // Totals of an average over all assigned are not the target's.
         if !matches!(self.estimator, EstimatorName::Regression | EstimatorName::Cuped) {
-            money(&found, &world.truth, tally);
+            money(&found, &all, tally);
         }
         warnings(&found.warnings, tally);
+        if let Conclusion::Refused { reasons } = &found.conclusion {
+            tally.refused_for(reasons);
+        }
         Ok(())
     }
 }
 
 /// Money, ratios and burned budget, which are of the target.
-fn money(found: &promolift::measure::Measurement, truth: &Truth, tally: &mut Tally) {
+fn money(found: &Measurement, truth: &Truth, tally: &mut Tally) {
     for (interval, row) in [("incremental_margin", "incremental_margin"), ("net_profit", "net_profit")] {
         if let (Some(row), Some(value)) = (found.profit.retailer.iter().find(|r| r.row == row), truth.row(row)) {
             tally.add(interval, Seen::limits(row.ci_low, row.ci_high, value).of_known(row.estimate, row.std_error, value));

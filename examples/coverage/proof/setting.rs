@@ -1,5 +1,7 @@
 //! A setting: a world, how it is measured, and whose truth the intervals are held against.
 
+use std::ops::Range;
+
 use promolift::Known;
 use promolift::estimate::{Df, Estimate, Interval, Ratio};
 use promolift::measure::{Measurement, WeekEffect, Weekly};
@@ -101,14 +103,14 @@ impl Setting {
         self.options.confidence
     }
 
-    /// Draws and measures so many times.
+    /// Makes these draws and measures each.
     ///
     /// # Errors
     /// Where the shop itself cannot be made.
-    pub(crate) fn run(&self, draws: usize) -> promolift::Result<Tally> {
+    pub(crate) fn run(&self, draws: Range<usize>) -> promolift::Result<Tally> {
         let shop = Shop::new(self.world.money)?;
-        let chunks: Vec<usize> = (0..draws).step_by(CHUNK).collect();
-        let found: Vec<Tally> = chunks.into_par_iter().map(|first| self.chunk(&shop, first..draws.min(first + CHUNK))).collect();
+        let chunks: Vec<usize> = draws.clone().step_by(CHUNK).collect();
+        let found: Vec<Tally> = chunks.into_par_iter().map(|first| self.chunk(&shop, first..draws.end.min(first + CHUNK))).collect();
         let mut tally = Tally::default();
         for other in found {
             tally.merge(other);
@@ -116,7 +118,7 @@ impl Setting {
         Ok(tally)
     }
 
-    fn chunk(&self, shop: &Shop, draws: std::ops::Range<usize>) -> Tally {
+    fn chunk(&self, shop: &Shop, draws: Range<usize>) -> Tally {
         let mut tally = Tally::default();
         for draw in draws {
             tally.draws += 1;

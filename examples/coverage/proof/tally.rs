@@ -200,6 +200,9 @@ pub(crate) struct Tally {
     intervals: BTreeMap<String, Counts>,
     /// Studies whose result carries a warning, by its name.
     pub(crate) warnings: BTreeMap<String, u64>,
+    /// Studies that were refused, and for which check.
+    pub(crate) refusals: u64,
+    pub(crate) failed: BTreeMap<String, u64>,
     /// Studies whose result warns that intervals cannot be trusted to the last per cent.
     pub(crate) unsure: u64,
 }
@@ -225,6 +228,14 @@ impl Tally {
         }
     }
 
+    /// Counts a refusal with its reasons.
+    pub(crate) fn refused_for(&mut self, checks: &[String]) {
+        self.refusals += 1;
+        for check in checks {
+            *self.failed.entry(check.clone()).or_default() += 1;
+        }
+    }
+
     /// Adds other draws.
     pub(crate) fn merge(&mut self, other: Self) {
         self.draws += other.draws;
@@ -238,6 +249,10 @@ impl Tally {
         }
         for (name, count) in other.warnings {
             *self.warnings.entry(name).or_default() += count;
+        }
+        self.refusals += other.refusals;
+        for (check, count) in other.failed {
+            *self.failed.entry(check).or_default() += count;
         }
     }
 
