@@ -50,7 +50,8 @@ struct Arguments {
     /// What is controlled over all promotions
     #[arg(long, value_enum, default_value_t = Controlled::FalseDiscovery)]
     control: Controlled,
-    /// Waves of one action, by their ids, estimated as one: --waves mail-1,mail-2,mail-3. May stand several times
+    /// Waves of one action, by their ids, estimated as one: --waves mail-1,mail-2,mail-3. May stand several times; promotions that name their action by
+    /// `wave_of` are estimated so anyway
     #[arg(long, value_name = "ID,ID,..")]
     waves: Vec<String>,
     /// Two promotions on the same customers, estimated jointly: --together grill,fish. May stand several times
@@ -154,7 +155,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         // Where nothing can be summed the league table has said why.
         totals: [TotalOf::NetSales, TotalOf::NetProfit].into_iter().filter_map(|of| measured.total(of).ok()).collect(),
         overlaps: portfolio.overlaps(),
-        waves: arguments.waves.iter().map(|ids| portfolio.waves(&index, &list(ids), "net_sales").map_err(told)).collect::<Result<_, _>>()?,
+        waves: waves(&opened, &index, &arguments.waves)?,
         together: arguments.together.iter().map(|ids| together(&opened, &index, ids)).collect::<Result<_, _>>()?,
         promotions: measured,
     };
@@ -180,6 +181,23 @@ fn ranking(arguments: &Arguments) -> Ranking {
 
 fn list(ids: &str) -> Vec<&str> {
     ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect()
+}
+
+/// The actions whose waves are named on the command line, and those that the promotions name. Waves of the latter that cannot be stacked are told, and the rest is
+/// printed all the same.
+fn waves(opened: &OpenedPortfolio, index: &LedgerIndex, asked: &[String]) -> Result<Vec<Waves>, String> {
+    let told = |error: Error| opened.explain(None, error).to_string();
+    let mut found = Vec::new();
+    for ids in asked {
+        found.push(opened.portfolio.waves(index, &list(ids), "net_sales").map_err(told)?);
+    }
+    for (action, waves) in opened.portfolio.actions().into_iter().filter(|(_, waves)| waves.len() > 1) {
+        match opened.portfolio.waves(index, &waves, "net_sales") {
+            Ok(stacked) => found.push(stacked),
+            Err(error) => eprintln!("waves of {action}: {}", told(error)),
+        }
+    }
+    Ok(found)
 }
 
 fn together(opened: &OpenedPortfolio, index: &LedgerIndex, ids: &str) -> Result<Factorial, String> {

@@ -12,6 +12,9 @@
 //! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`
 //!   ([`Hazard`](crate::validity::Hazard)).
 //!
+//! - *Refusals*: the retailers of [`simulate::Preset`](crate::simulate::Preset), clean and broken, measured line by line: how often the numbers are not called
+//!   effects, and for which check.
+//!
 //! `--csv FILE` has the bands, the shares of draws with the truth below and above the interval, the size of tests where there is no effect, the mean error in
 //! standard deviations of the estimate, and the standard error claimed (root mean square) over the true one.
 //!

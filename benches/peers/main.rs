@@ -5,6 +5,8 @@
 //! * `index`: seconds of `LedgerIndex::new`, bytes at its peak and kept; `indexed P`: seconds of `Study::measure` from the index, the direct effect;
 //! * `portfolio N`: seconds of the index and of measuring the first N promotions from it, and how many could be measured;
 //! * `bandwidth`: bytes a second at which all threads read three columns.
+//!
+//! With a number behind the folder it shows what a promotion costs in a ledger that many times as long instead: `cargo bench --bench peers -- DIR 10`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::fs::File;
@@ -12,11 +14,12 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
 
+use promolift::cells::CellSource;
 use promolift::ledger::LedgerIndex;
 use promolift::polars::prelude::*;
 use promolift::portfolio::Portfolio;
 use promolift::prelude::*;
-use promolift::study::{Discount, Payer};
+use promolift::study::{Discount, Ids, Payer};
 use rayon::prelude::*;
 
 fn read(folder: &Path, name: &str) -> DataFrame {
@@ -138,14 +141,56 @@ impl Workload {
     }
 }
 
+/// The lines again for other customers, `copy` times a number beyond all ids further on.
+fn others(lines: &DataFrame, copy: i64, beyond: i64) -> DataFrame {
+    lines.clone().lazy().with_column(col("customer") + lit(copy * beyond)).collect().unwrap()
+}
+
+/// What a promotion of one size costs from an index of the lines, and from one of so many times as many: each of its customers is one of as many copies.
+fn grown(workload: &Workload, copies: i64) {
+    const PROMOTIONS: i64 = 20;
+    let beyond = 1 + integers(&workload.transactions, "customer").into_iter().max().unwrap_or(0);
+    let columns = workload.study(0).promotion.columns();
+    let ledger = |copy| Ledger::from_frames(others(&workload.transactions, copy, beyond), workload.products.clone(), &columns).unwrap();
+    let measured = |index: &LedgerIndex, copies: i64| {
+        let mut studies: Vec<Study> = (0..PROMOTIONS).map(|promotion| workload.study(promotion)).collect();
+        for study in &mut studies {
+            if let Ids::Integers(ids) = &mut study.assignment.customers {
+                ids.iter_mut().zip((0..copies).cycle()).for_each(|(id, copy)| *id += copy * beyond);
+            }
+        }
+        let plans: Vec<_> = studies.iter().map(|study| study.plan(&index.catalogue()).unwrap()).collect();
+        // The first round fills caches; of the others the least disturbed counts.
+        let rounds = (0..5).map(|_| {
+            let cells = timed(|| studies.iter().zip(&plans).for_each(|(s, p)| drop(index.cells(&p.partition, &s.assignment, &p.amounts).unwrap()))).0;
+            let whole = timed(|| studies.iter().for_each(|study| drop(study.measure(index).unwrap()))).0;
+            [cells, whole].map(|seconds| 1e3 * seconds / PROMOTIONS as f64)
+        });
+        rounds.skip(1).fold([f64::INFINITY; 2], |least, found| [least[0].min(found[0]), least[1].min(found[1])])
+    };
+    let mut index = LedgerIndex::new(&ledger(0)).unwrap();
+    let few = measured(&index, 1);
+    let lines = index.len();
+    let (seconds, ()) = timed(|| (1..copies).for_each(|copy| index.append(&ledger(copy)).unwrap()));
+    let many = measured(&index, copies);
+    println!("{lines} lines: cells {:.1} ms a promotion, measured {:.1} ms", few[0], few[1]);
+    println!("{} lines: cells {:.1} ms a promotion, measured {:.1} ms; {seconds:.0} s to append them", index.len(), many[0], many[1]);
+    println!("{copies} times the lines: cells {:.2} times, measured {:.2} times", many[0] / few[0], many[1] / few[1]);
+    println!("memory {:.1} GB, {:.1} at its peak", memory("VmRSS") as f64 / 1e9, memory("VmHWM") as f64 / 1e9);
+}
+
 fn main() {
-    let Some(folder) = std::env::args().nth(1).filter(|a| !a.starts_with("--")) else {
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let Some(folder) = arguments.next() else {
         eprintln!("run benches/peers/run.py, which makes the workload and starts this program");
         return;
     };
     let [transactions, products, promotions, focal, assignments] =
         ["transactions", "products", "promotions", "focal", "assignments"].map(|name| read(Path::new(&folder), &format!("{name}.parquet")));
     let mut workload = Workload { transactions, products, promotions, focal, assignments, index: None };
+    if let Some(copies) = arguments.next().and_then(|copies| copies.parse().ok()) {
+        return grown(&workload, copies);
+    }
     println!("ready {}", workload.transactions.estimated_size());
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let (what, number) = line.split_once(' ').unwrap_or((&line, "0"));

@@ -59,23 +59,13 @@ pub(crate) fn sections() -> Vec<Section> {
     ]
 }
 
-/// Draws of a setting on slices: fewer where customers are many.
-fn draws(customers: usize) -> usize {
-    match customers {
-        0..=1000 => 10_000,
-        1001..=5000 => 7000,
-        5001..=20_000 => 2500,
-        _ => 1200,
-    }
+/// Draws of a setting drawn cell by cell: fewer where customers are many.
+const fn draws(customers: usize) -> usize {
+    if customers <= 5000 { 10_000 } else { 2000 }
 }
 
-fn case(setting: Setting, draws: usize) -> Case {
-    Case { of: Of::Cells(Box::new(setting)), draws }
-}
-
-fn on_slices(setting: Setting) -> Case {
-    let draws = draws(setting.world.customers);
-    case(setting, draws)
+fn case(setting: Setting) -> Case {
+    Case { draws: draws(setting.world.customers), of: Of::Cells(Box::new(setting)) }
 }
 
 /// The split as percentages of target and control.
@@ -94,7 +84,7 @@ fn skew() -> Section {
         for share in [0.5, 0.9, 0.95, 0.1] {
             for customers in [200, 500, 1000, 2000, 5000, 20_000, 50_000] {
                 let world = World { customers, share, skew: sigma, effect: Effect::Responders(0.5), ..World::default() };
-                cases.push(on_slices(Setting::new(format!("sigma {sigma}, {}, {} customers", split(share), count(customers)), world, ATT)));
+                cases.push(case(Setting::new(format!("sigma {sigma}, {}, {} customers", split(share), count(customers)), world, ATT)));
             }
         }
     }
@@ -115,19 +105,19 @@ fn null() -> Section {
                 for customers in [200, 1000, 5000] {
                     let world = World { customers, share, skew: sigma, ..World::default() };
                     let name = format!("{estimator}, sigma {sigma}, {}, {} customers", split(share), count(customers));
-                    cases.push(on_slices(Setting::new(name, world, estimator)));
+                    cases.push(case(Setting::new(name, world, estimator)));
                 }
             }
         }
     }
     let one_sided = |alternative, name: &str| {
         let world = World { customers: 1000, share: 0.8, ..World::default() };
-        on_slices(Setting::new(format!("{ATT}, one-sided ({name}), sigma 0.5, 80/20, 1,000 customers"), world, ATT).with(|o| o.alternative = alternative))
+        case(Setting::new(format!("{ATT}, one-sided ({name}), sigma 0.5, 80/20, 1,000 customers"), world, ATT).with(|o| o.alternative = alternative))
     };
     cases.extend([one_sided(Alternative::Greater, "greater"), one_sided(Alternative::Less, "less")]);
     for confidence in [0.8, 0.9, 0.99] {
         let world = World { customers: 1000, ..World::default() };
-        cases.push(on_slices(
+        cases.push(case(
             Setting::new(format!("{ATT}, {:.0} %, sigma 0.5, 50/50, 1,000 customers", 100.0 * confidence), world, ATT).with(|o| o.confidence = confidence),
         ));
     }
@@ -144,7 +134,7 @@ fn small() -> Section {
     for estimator in [EstimatorName::Unadjusted, ATT, EstimatorName::Regression, EstimatorName::Cuped] {
         for (customers, share) in [(20, 0.5), (40, 0.75), (60, 0.5), (60, 0.9), (100, 0.9)] {
             let world = World { customers, share, skew: 0.1, effect: Effect::Constant(0.5), ..World::default() };
-            cases.push(on_slices(Setting::new(format!("{estimator}, {}, {customers} customers", split(share)), world, estimator)));
+            cases.push(case(Setting::new(format!("{estimator}, {}, {customers} customers", split(share)), world, estimator)));
         }
     }
     Section {
@@ -170,13 +160,13 @@ fn effects() -> Section {
         for estimator in [ATT, EstimatorName::Unadjusted] {
             for (customers, share) in [(1000, 0.5), (1000, 0.9), (5000, 0.9)] {
                 let world = World { customers, share, effect, ..World::default() };
-                cases.push(on_slices(Setting::new(format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers)), world, estimator)));
+                cases.push(case(Setting::new(format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers)), world, estimator)));
             }
         }
     }
     for (kind, effect) in [("the same to all, large", Effect::Constant(1.0)), ("levels all out", Effect::Levelling)] {
         let world = World { effect, ..World::default() };
-        cases.push(on_slices(Setting::new(format!("{kind}, of all there could be; {ATT}, 50/50, 1,000 customers"), world, ATT).against(Over::Expected)));
+        cases.push(case(Setting::new(format!("{kind}, of all there could be; {ATT}, 50/50, 1,000 customers"), world, ATT).against(Over::Expected)));
     }
     Section {
         title: "Kinds of effect, and every cell",
@@ -194,7 +184,7 @@ fn zeros() -> Section {
         for share in [0.5, 0.9] {
             for customers in [500, 2000, 10_000] {
                 let world = World { customers, share, zeros, effect: Effect::Responders(0.3), ..World::default() };
-                cases.push(on_slices(Setting::new(format!("{:.0} % without, {}, {} customers", 100.0 * zeros, split(share), count(customers)), world, ATT)));
+                cases.push(case(Setting::new(format!("{:.0} % without, {}, {} customers", 100.0 * zeros, split(share), count(customers)), world, ATT)));
             }
         }
     }
@@ -223,7 +213,7 @@ fn estimators() -> Section {
         for share in if paired { &[0.5][..] } else { &[0.5, 0.9][..] } {
             for customers in [200, 1000, 5000] {
                 let world = World { customers, share: *share, skew: 0.75, effect: Effect::Responders(0.5), drawing, ..World::default() };
-                cases.push(on_slices(Setting::new(format!("{estimator}, {}, {} customers", split(*share), count(customers)), world, estimator)));
+                cases.push(case(Setting::new(format!("{estimator}, {}, {} customers", split(*share), count(customers)), world, estimator)));
             }
         }
     }
@@ -235,13 +225,13 @@ fn chosen() -> Section {
     for estimator in [ATT, EstimatorName::EntropyBalancing, EstimatorName::DifferenceInDifferences, EstimatorName::Regression] {
         for customers in [500, 2000, 10_000] {
             let world = World { customers, effect: Effect::Constant(0.3), drawing: Drawing::Chosen, ..World::default() };
-            cases.push(on_slices(Setting::new(format!("chosen by what they bought; {estimator}, {} customers", count(customers)), world, estimator)));
+            cases.push(case(Setting::new(format!("chosen by what they bought; {estimator}, {} customers", count(customers)), world, estimator)));
         }
     }
     for estimator in [EstimatorName::GivenWeights, EstimatorName::CoarsenedExact] {
         for customers in [500, 2000, 10_000] {
             let world = World { customers, effect: Effect::Responders(0.5), drawing: Drawing::Grades, ..World::default() };
-            cases.push(on_slices(Setting::new(format!("chosen by grade; {estimator}, {} customers", count(customers)), world, estimator)));
+            cases.push(case(Setting::new(format!("chosen by grade; {estimator}, {} customers", count(customers)), world, estimator)));
         }
     }
     Section {
@@ -266,7 +256,7 @@ fn clusters() -> Section {
     for estimator in all {
         for clusters in [10, 20, 50, 150] {
             let world = World { customers: 2000, effect: Effect::Constant(0.3), drawing: Drawing::Clusters(clusters), ..World::default() };
-            cases.push(on_slices(Setting::new(format!("whole clusters drawn; {estimator}, {clusters} clusters"), world, estimator)));
+            cases.push(case(Setting::new(format!("whole clusters drawn; {estimator}, {clusters} clusters"), world, estimator)));
         }
     }
     for (estimator, rule, name) in [
@@ -277,7 +267,7 @@ fn clusters() -> Section {
     ] {
         for clusters in [10, 20, 50, 150] {
             let world = World { customers: 2000, effect: Effect::Constant(0.5), drawing: Drawing::Straddling(clusters), ..World::default() };
-            cases.push(on_slices(
+            cases.push(case(
                 Setting::new(format!("customers drawn within clusters; {estimator}, {name}, {clusters} clusters"), world, estimator)
                     .with(|o| o.covariance = rule),
             ));
@@ -297,7 +287,7 @@ fn strata() -> Section {
     for estimator in [EstimatorName::Unadjusted, ATT, EstimatorName::Regression, EstimatorName::Cuped, EstimatorName::DifferenceInDifferences] {
         for customers in [500, 2000, 5000] {
             let world = World { customers, effect: Effect::Responders(0.5), drawing: Drawing::Strata, ..World::default() };
-            cases.push(on_slices(Setting::new(format!("{estimator}, {} customers", count(customers)), world, estimator)));
+            cases.push(case(Setting::new(format!("{estimator}, {} customers", count(customers)), world, estimator)));
         }
     }
     Section {
@@ -313,8 +303,7 @@ fn segments() -> Section {
     for estimator in [ATT, EstimatorName::Unadjusted] {
         for customers in [600, 2000, 5000] {
             let world = World { customers, skew: 0.3, effect: Effect::Constant(0.5), drawing: Drawing::Segments(10), ..World::default() };
-            let draws = if customers > 2000 { 4000 } else { 10_000 };
-            cases.push(case(Setting::new(format!("{estimator}, {} customers", count(customers)), world, estimator).asking(Asked::Study), draws));
+            cases.push(case(Setting::new(format!("{estimator}, {} customers", count(customers)), world, estimator).asking(Asked::Study)));
         }
     }
     Section {
@@ -332,7 +321,7 @@ fn population() -> Section {
         let world = World { customers, skew: 0.5, effect: Effect::Sized(1.5), ..World::default() };
         let of = |name: &str, population, over| {
             let setting = Setting::new(format!("population = \"{name}\", {} customers", count(customers)), world, EstimatorName::Regression);
-            on_slices(setting.against(over).with(|o| o.population = population))
+            case(setting.against(over).with(|o| o.population = population))
         };
         cases.push(of("assigned", Population::Assigned, Over::Assigned));
         cases.push(of("super", Population::Super, Over::Expected));
@@ -351,9 +340,8 @@ fn money() -> Section {
         for (gain, lift) in [("small", 0.3), ("large", 1.5)] {
             for (customers, share) in [(500, 0.5), (2000, 0.5), (2000, 0.9), (10_000, 0.5)] {
                 let world = World { customers, share, effect: Effect::Responders(lift), money: true, ..World::default() };
-                let draws = if customers > 2000 { 1000 } else { 4000 };
                 let name = format!("{estimator}, {gain} effect, {}, {} customers", split(share), count(customers));
-                cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study), draws));
+                cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
             }
         }
     }
@@ -387,7 +375,7 @@ fn joint() -> Section {
             for (customers, share) in [(500, 0.5), (2000, 0.5), (2000, 0.9)] {
                 let world = World { customers, share, effect, ..World::default() };
                 let name = format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers));
-                cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study), 4000));
+                cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
             }
         }
     }
@@ -404,7 +392,7 @@ fn weeks() -> Section {
     for (kind, effect) in [("no effect", Effect::None), ("some respond", Effect::Responders(0.5))] {
         for (customers, share) in [(500, 0.5), (1000, 0.9)] {
             let world = World { customers, share, effect, weeks: true, ..World::default() };
-            cases.push(case(Setting::new(format!("{kind}; {ATT}, {}, {} customers", split(share), count(customers)), world, ATT).asking(Asked::Weeks), 2000));
+            cases.push(case(Setting::new(format!("{kind}; {ATT}, {}, {} customers", split(share), count(customers)), world, ATT).asking(Asked::Weeks)));
         }
     }
     Section {

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
 use super::contrast::{ArmForm, Contrast};
-use super::distribution::f_sf;
+use super::distribution::{f_sf, t_quantile};
 use super::interval::{Df, Estimate, Interval, Known, Level, Reason};
 use crate::study::Alternative;
 
@@ -33,6 +33,8 @@ const RANK: f64 = 1e-10;
 pub struct MaxT {
     rank: f64,
     df: f64,
+    /// How many statistics there are.
+    statistics: f64,
     /// The largest projection in each group of directions, with the group's share of them; one-sided it may lie below zero.
     reach: Vec<Reach>,
     alternative: Alternative,
@@ -59,7 +61,7 @@ impl MaxT {
         let largest = eigen.eigenvalues.iter().fold(0.0_f64, |m, v| m.max(*v));
         let kept: Vec<usize> = (0..live.len()).filter(|&m| eigen.eigenvalues[m] > RANK * largest).collect();
         let root: Vec<Vec<f64>> = (0..live.len()).map(|i| kept.iter().map(|&m| eigen.eigenvectors[(i, m)] * eigen.eigenvalues[m].sqrt()).collect()).collect();
-        Known::Value(Self { rank: kept.len() as f64, df: df.value(), reach: directions.reach(&root, alternative), alternative })
+        Known::Value(Self { rank: kept.len() as f64, df: df.value(), statistics: live.len() as f64, reach: directions.reach(&root, alternative), alternative })
     }
 
     /// The probability that the largest statistic exceeds `c`: `P(max_j t_j > c)`, two-sided `P(max_j |t_j| > c)`, all estimates zero in truth.
@@ -91,7 +93,13 @@ impl MaxT {
         let tail = 1.0 - confidence;
         // Nearly a line in c.
         let excess = |c: f64| (self.tail(c) / tail).ln();
-        let (mut low, mut high) = ((0.0, excess(0.0)), (1.0, excess(1.0)));
+        // Not below the critical value of one statistic, nor above Bonferroni's, but for what directions leave to chance.
+        let sides = if self.alternative == Alternative::TwoSided { 2.0 } else { 1.0 };
+        let of_one = |tail: f64| t_quantile(1.0 - tail / sides, self.df);
+        let [mut low, mut high] = [of_one(tail), of_one(tail / self.statistics).max(1e-3)].map(|c| (c, excess(c)));
+        if !(low.0 > 0.0 && low.1 > 0.0) {
+            low = (0.0, excess(0.0));
+        }
         while high.1 > 0.0 && high.0 < 1e150 {
             (low, high) = (high, (2.0 * high.0, excess(2.0 * high.0)));
         }

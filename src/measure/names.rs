@@ -65,15 +65,14 @@ fn respellings<'n>(names: &'n BTreeSet<String>, texts: &Texts) -> BTreeMap<&'n s
         plain.entry(plain_name(name)).or_insert(name);
     }
     let mut found: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
-    for text in texts.iter().flatten() {
+    // Many products have few names.
+    let mut products: HashMap<&str, usize> = HashMap::new();
+    texts.iter().flatten().for_each(|text| *products.entry(text).or_default() += 1);
+    for (text, products) in products {
         if let Some(name) = plain.get(plain_name(text).as_ref())
             && !names.contains(text)
         {
-            let ways = found.entry(name).or_default();
-            match ways.get_mut(text) {
-                Some(products) => *products += 1,
-                None => drop(ways.insert(text.to_owned(), 1)),
-            }
+            found.entry(name).or_default().insert(text.to_owned(), products);
         }
     }
     found

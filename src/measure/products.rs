@@ -59,12 +59,15 @@ impl Products {
     }
 
     fn classify(&mut self, focal: &HashSet<u32>, substitutes: &HashSet<u32>, suppliers: &[Option<u16>]) -> Result<()> {
-        for (index, code) in (0..self.ids.len()).zip(0_u32..) {
-            let role = match (focal.contains(&code), substitutes.contains(&code)) {
-                (true, _) => Role::Focal,
-                (false, true) => Role::Substitute,
-                (false, false) => Role::Other,
-            };
+        let mut roles = vec![Role::Other; self.ids.len()];
+        for (products, role) in [(substitutes, Role::Substitute), (focal, Role::Focal)] {
+            for product in products {
+                if let Some(own) = roles.get_mut(*product as usize) {
+                    *own = role;
+                }
+            }
+        }
+        for (index, role) in roles.into_iter().enumerate() {
             let class = ProductClass { role, supplier: suppliers.get(index).copied().flatten() };
             let known = self.classes.iter().position(|c| *c == class);
             let place = known.unwrap_or_else(|| {

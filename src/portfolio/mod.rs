@@ -6,7 +6,8 @@
 //! * which promotion earned most, when many are looked at ([`Measured::league`]);
 //! * who was in which other promotion at the same time ([`Portfolio::overlaps`]), and what two promotions did together ([`Portfolio::factorial`]);
 //! * what all of them earned together, where they share customers or a universal control ([`Measured::total`]);
-//! * what an always-on action did over its waves, and whether one wave reaches into the next ([`Portfolio::waves`]).
+//! * what an always-on action did over its waves, and whether one wave reaches into the next ([`Portfolio::waves`]; promotions say whose waves they are by
+//!   [`Promotion::wave_of`]: [`Portfolio::actions`]).
 //!
 //! ```
 //! use promolift::portfolio::{Portfolio, Ranking, TotalOf};
@@ -53,6 +54,7 @@ pub use total::{LeftOutOfTotal, PairCovariance, Total, TotalOf};
 pub use waves::{CarryOver, StackedEffect, Wave, WaveEffect, Waves};
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
@@ -60,7 +62,7 @@ use rayon::prelude::*;
 use crate::cells::CellSource;
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Problems, Result};
 use crate::ledger::Columns;
-use crate::study::{Promotion, Study};
+use crate::study::{Day, Promotion, Study};
 use roster::Roster;
 
 /// Many promotions, to be measured on one source.
@@ -133,6 +135,20 @@ impl Portfolio {
     /// The promotions' ids, in order.
     pub fn promotions(&self) -> impl Iterator<Item = &str> {
         self.asked.iter().map(|asked| asked.promotion.as_str())
+    }
+
+    /// The actions whose waves the promotions say they are ([`Promotion::wave_of`]), by name, each with the ids of its waves in the order of time. Waves that
+    /// cannot be measured are left out.
+    #[must_use]
+    pub fn actions(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut actions: BTreeMap<&str, Vec<(Day, &str)>> = BTreeMap::new();
+        for study in self.asked.iter().filter_map(|asked| asked.study.as_ref().ok()) {
+            if let Some(action) = &study.promotion.wave_of {
+                actions.entry(action).or_default().push((study.promotion.start, &study.promotion.id));
+            }
+        }
+        actions.values_mut().for_each(|waves| waves.sort_unstable());
+        actions.into_iter().map(|(action, waves)| (action, waves.into_iter().map(|(_, id)| id).collect())).collect()
     }
 
     /// Rows of the assignments that are of no promotion asked for, by the promotion that they name.

@@ -101,6 +101,9 @@ pub struct Promotion {
     /// The redemption log, for `offer_lines = "log"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redemptions: Option<Vec<Redemption>>,
+    /// The action that it is a wave of, where it is one of several: all waves of one action name the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave_of: Option<String>,
     /// Who was in which other live promotion, when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_promotions: Option<Vec<LiveElsewhere>>,
@@ -170,6 +173,7 @@ impl Promotion {
             post_days: default_post_days(),
             offer_lines: None,
             redemptions: None,
+            wave_of: None,
             other_promotions: None,
             currency: None,
             focal,

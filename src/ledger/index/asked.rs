@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use hashbrown::HashSet;
+use rayon::prelude::*;
 
 use super::LedgerIndex;
+use super::cells::CUSTOMERS;
 use super::flags::checked_flags;
 use super::segment::Segment;
 use crate::cells::{Atom, MarkdownRule, OfferRule, Partition, Splits};
@@ -47,6 +49,8 @@ pub(super) struct Asked<'a> {
     pub(super) assignment: &'a Assignment,
     /// By product code.
     pub(super) kinds: Vec<Kind>,
+    /// Whether a product is unlisted or without a category.
+    has_odd_kinds: bool,
     /// By product code the product of the partition, [`NONE`] for others.
     pub(super) products: Vec<u32>,
     pub(super) atoms: Vec<Atom>,
@@ -67,7 +71,7 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(super) fn new(index: &'a LedgerIndex, partition: &'a Partition, assignment: &'a Assignment) -> Result<Self> {
         let products = products(index, partition)?;
-        let kinds = products.iter().map(|product| kind(partition, *product)).collect();
+        let kinds: Vec<Kind> = products.iter().map(|product| kind(partition, *product)).collect();
         let (classes, spans) = (partition.classes.len(), partition.spans.len());
         let by_class = partition.first_atoms();
         let places = || (0..spans).flat_map(|span| (0..classes).map(move |class| (class, span)));
@@ -94,6 +98,7 @@ impl<'a> Asked<'a> {
             index,
             partition,
             assignment,
+            has_odd_kinds: kinds.iter().any(|kind| kind.0 > u16::from(u8::MAX)),
             kinds,
             products,
             first_atoms: places().map(|(class, span)| by_class[class * spans + span]).collect(),
@@ -151,6 +156,8 @@ impl<'a> Asked<'a> {
                 without_category += kind.is_without_category();
                 atoms.push(first_atoms[kind.class()] + self.within(segment, customer, at, splits[kind.class()]));
             }
+        } else if !self.has_odd_kinds {
+            atoms.extend(segment.product[run].iter().map(|product| first_atoms[usize::from(self.kinds[*product as usize].0)]));
         } else {
             atoms.extend(segment.product[run].iter().map(|product| {
                 let kind = self.kinds[*product as usize];
@@ -252,19 +259,20 @@ fn slice(ids: &Ids, from: usize) -> Ids {
     }
 }
 
-/// The rows of the assignment by customer code, ascending, each code once; those not known have [`NONE`] and stand last.
+/// Code and row of the customers of an assignment: [`CUSTOMERS`] that stand together in it after the other, among these by code, which is their order in memory.
+/// Each code stands there once; those not known have [`NONE`].
 pub(super) fn places(index: &LedgerIndex, assignment: &Assignment) -> Result<Vec<(u32, u32)>> {
     let ids = &assignment.customers;
     let codes =
         index.customers.codes(ids).ok_or_else(|| crate::Error::from(Lookup::id_types(ids.kind(), index.customers.kind(), "customer", Input::Assignment)))?;
-    let mut places: Vec<u64> = codes.iter().zip(0_u64..).map(|(code, row)| u64::from(*code) << 32 | row).collect();
-    places.sort_unstable();
-    let mut places: Vec<(u32, u32)> = places.into_iter().map(|place| ((place >> 32) as u32, place as u32)).collect();
+    let mut places: Vec<(u32, u32)> = codes.into_iter().zip(0..).collect();
     // A customer that stands twice has its lines where it stands last.
-    for at in 1..places.len() {
-        if places[at - 1].0 == places[at].0 {
-            places[at - 1].0 = NONE;
+    let mut is_placed = vec![false; index.customers.len()];
+    for (code, _) in places.iter_mut().rev() {
+        if is_placed.get_mut(*code as usize).is_none_or(|is_placed| std::mem::replace(is_placed, true)) {
+            *code = NONE;
         }
     }
+    places.par_chunks_mut(CUSTOMERS).for_each(<[_]>::sort_unstable);
     Ok(places)
 }

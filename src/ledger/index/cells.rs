@@ -12,7 +12,7 @@ use super::columns::BasketKeys;
 use super::oddities::Told;
 use super::repeats::repeats;
 use super::segment::Segment;
-use super::table::{Layout, Table};
+use super::table::{Columns, Filling, Layout, Piece, Rows};
 use crate::cells::{AmountSource, AmountSpec, BasketCell, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
 use crate::error::Result;
 use crate::ledger::amounts::AmountPlan;
@@ -34,24 +34,21 @@ pub(super) fn cells(index: &LedgerIndex, partition: &Partition, assignment: &Ass
     let plan = amounts.iter().map(|amount| AmountPlan::new(&index.kept, partition, amount)).collect::<Result<Vec<_>>>()?;
     let signed = oddity_columns(index, &plan)?;
     let mut exact: Vec<bool> = plan.iter().map(|plan| is_likely_exact(index, plan)).collect();
-    let (table, part) = loop {
+    let (mut columns, part) = loop {
         let work = Work::new(&asked, &plan, &signed, &exact)?;
-        let (table, part) = work.sum(&places)?;
+        let (columns, part) = work.sum(&places)?;
         if !part.looks.iter().all(|look| look.usable()) {
             // A rate or a cost that is not known makes NaN too, and is told below.
             index.check()?;
         }
         let found: Vec<bool> = part.looks.iter().map(|look| look.summable()).collect();
         if found == exact {
-            break (table, part);
+            break (columns, part);
         }
         exact = found;
     };
     part.lacking.check(&index.kept, partition, &plan)?;
-    let ((repeats, facts), columns) = rayon::join(
-        || rayon::join(|| repeats(&asked, &places, part.lines.used), || Work::new(&asked, &plan, &signed, &exact)?.facts(&places, &part)),
-        || table.columns(&places),
-    );
+    let (repeats, facts) = rayon::join(|| repeats(&asked, &places, part.lines.used), || Work::new(&asked, &plan, &signed, &exact)?.facts(&places, &part));
     let mut facts = facts?;
     let mut oddities = part.oddities(index, &signed, &asked);
     oddities.repeats = repeats;
@@ -65,15 +62,16 @@ pub(super) fn cells(index: &LedgerIndex, partition: &Partition, assignment: &Ass
             }
             Some(counts)
         }
-        OfferRule::Discounts(_) | OfferRule::Target => Some(columns.offers),
+        OfferRule::Discounts(_) | OfferRule::Target => Some(std::mem::take(&mut columns.offers)),
     };
-    let baskets = visits::cells(partition).into_iter().zip(columns.baskets).map(|((period, role, _), baskets)| BasketCell { role, period, baskets });
+    let (amounts_of_atoms, baskets) = columns.split();
+    let baskets = visits::cells(partition).into_iter().zip(baskets).map(|((period, role, _), baskets)| BasketCell { role, period, baskets });
     Ok(CellTable {
         customers: assignment.len(),
         atoms: asked.atoms,
         spans: partition.spans.clone(),
         amounts: amounts.iter().map(|a| a.name.clone()).collect(),
-        columns: columns.amounts,
+        columns: amounts_of_atoms,
         baskets: if partition.baskets { baskets.collect() } else { Vec::new() },
         seen: columns.seen,
         redemptions,
@@ -152,8 +150,7 @@ struct Scratch {
     visits: Vec<(u64, u32)>,
     numbers: Vec<Vec<f64>>,
     batches: Vec<Batch>,
-    tile: Vec<i64>,
-    real_tile: Vec<f64>,
+    rows: Rows,
 }
 
 impl<'a> Work<'a> {
@@ -167,19 +164,20 @@ impl<'a> Work<'a> {
         Ok(Self { asked, plan, sized, segments, layout, basket_masks })
     }
 
-    /// The sums of all customers, row by row, and what their lines tell.
-    fn sum(&self, places: &[(u32, u32)]) -> Result<(Table, Part)> {
-        let mut table = Table::new(self.layout.clone(), places.len());
-        let parts: Vec<Part> = table
-            .rows()
+    /// The sums of all customers, and what their lines tell.
+    fn sum(&self, places: &[(u32, u32)]) -> Result<(Columns, Part)> {
+        let mut columns = Columns::new(self.layout.clone(), places.len());
+        let (pieces, filling) = columns.pieces();
+        let parts: Vec<Part> = pieces
+            .into_par_iter()
             .zip(places.par_chunks(CUSTOMERS))
-            .map_init(Scratch::default, |scratch, ((exact, real), places)| self.customers(places, exact, real, scratch))
+            .map_init(Scratch::default, |scratch, (piece, places)| self.customers(places, (piece, filling), scratch))
             .collect::<Result<_>>()?;
         let mut all = self.part();
         for part in parts {
             all.add(part);
         }
-        Ok((table, all))
+        Ok((columns, all))
     }
 
     fn part(&self) -> Part {
@@ -187,20 +185,23 @@ impl<'a> Work<'a> {
         Part { lines: LineCounts::default(), looks, lacking: Lacking::default(), told: Told::new(self.sized.len() - SIZES.len()), stores: HashSet::new() }
     }
 
-    /// Sums the lines of some customers into their rows.
-    fn customers(&self, places: &[(u32, u32)], exact: &mut [i64], real: &mut [f64], scratch: &mut Scratch) -> Result<Part> {
+    /// Sums the lines of some customers, who stand together in the assignment, into their piece of the columns.
+    fn customers(&self, places: &[(u32, u32)], (piece, filling): (Piece<'_>, Filling<'_>), scratch: &mut Scratch) -> Result<Part> {
         let mut part = self.part();
         scratch.batches.resize_with(self.segments.len(), Batch::default);
         scratch.batches.iter_mut().for_each(Batch::clear);
         self.find(places, scratch);
         let (all_runs, theirs) = (std::mem::take(&mut scratch.runs), std::mem::take(&mut scratch.theirs));
-        let rows = exact.chunks_exact_mut(self.layout.width);
-        for ((local, (_, customer)), row) in (0_u32..).zip(places).zip(rows) {
+        let mut rows = std::mem::take(&mut scratch.rows);
+        rows.begin(&self.layout, places.len());
+        for (local, (_, customer)) in places.iter().enumerate() {
             scratch.visits.clear();
+            let own = *customer as usize % CUSTOMERS;
+            let Some(row) = rows.exact.chunks_exact_mut(self.layout.width).nth(own) else { continue };
             for (how, place) in self.segments.iter().zip(0..) {
-                let runs = &all_runs[theirs[place * places.len() + local as usize].clone()];
+                let runs = &all_runs[theirs[place * places.len() + local].clone()];
                 for runs in runs.chunk_by(|(_, a), (_, b)| a.end == b.start) {
-                    self.piece(how, (local, place, *customer), runs, row, &mut part, scratch);
+                    self.piece(how, (own as u32, place, *customer), runs, row, &mut part, scratch);
                 }
             }
             self.count_visits(&mut scratch.visits, row);
@@ -208,10 +209,10 @@ impl<'a> Work<'a> {
         (scratch.runs, scratch.theirs) = (all_runs, theirs);
         for (how, batch) in self.segments.iter().zip(&mut scratch.batches).filter(|(_, batch)| !batch.hits.is_empty()) {
             batch.in_row_order(how.segment);
-            self.compute(how, batch, exact, real, &mut part)?;
+            self.compute(how, batch, &mut rows, &mut part)?;
         }
-        transpose(exact, self.layout.width, &mut scratch.tile);
-        transpose(real, self.layout.real_width, &mut scratch.real_tile);
+        filling.fill(piece, &rows);
+        scratch.rows = rows;
         Ok(part)
     }
 
@@ -245,7 +246,7 @@ impl<'a> Work<'a> {
 
     /// Adds lines of a customer that stand together.
     #[inline]
-    fn piece(&self, how: &How<'_>, (local, place, customer): (u32, usize, u32), runs: &[Run], row: &mut [i64], part: &mut Part, scratch: &mut Scratch) {
+    fn piece(&self, how: &How<'_>, (own, place, customer): (u32, usize, u32), runs: &[Run], row: &mut [i64], part: &mut Part, scratch: &mut Scratch) {
         let [(_, first), ..] = runs else { return };
         let lines = first.start..runs.last().map_or(first.end, |(_, run)| run.end);
         scratch.atoms.clear();
@@ -277,7 +278,7 @@ impl<'a> Work<'a> {
         if !how.computed.is_empty() {
             let batch = &mut scratch.batches[place];
             for (at, atom) in lines.zip(&scratch.atoms) {
-                batch.push(at, local, self.asked.products[how.segment.product[at] as usize], *atom);
+                batch.push(at, own, self.asked.products[how.segment.product[at] as usize], *atom);
             }
         }
     }
@@ -337,15 +338,17 @@ impl<'a> Work<'a> {
                 same
             });
         }
-        let (counts, offers) = row[self.layout.baskets()..].split_at_mut(self.basket_masks.len());
+        let mut offers = 0;
+        let counts = &mut row[self.layout.baskets()..][..self.basket_masks.len()];
         for (_, mask) in visits.iter() {
             counts.iter_mut().zip(&self.basket_masks).for_each(|(count, cell)| *count += i64::from(mask & cell != 0));
-            offers[0] += i64::from(visits::has_offer(*mask));
+            offers += i64::from(visits::has_offer(*mask));
         }
+        row[self.layout.seen() + 1] += offers;
     }
 
     /// Adds the amounts that are worked out line by line.
-    fn compute(&self, how: &How<'_>, batch: &Batch, exact: &mut [i64], real: &mut [f64], part: &mut Part) -> Result<()> {
+    fn compute(&self, how: &How<'_>, batch: &Batch, rows: &mut Rows, part: &mut Part) -> Result<()> {
         let columns = batch.columns(self.asked.index, how.segment, &how.wanted);
         for &amount in &how.computed {
             let values = self.plan[amount].values(&&columns)?.of(&batch.hits);
@@ -354,11 +357,11 @@ impl<'a> Work<'a> {
             if let Some(place) = self.layout.exact.iter().position(|a| *a == amount) {
                 // What is not exact after all may not fit, and is not used.
                 hits.for_each(|((row, atom), value)| {
-                    let sum = &mut exact[row * self.layout.width + atom * self.layout.exact.len() + place];
+                    let sum = &mut rows.exact[row * self.layout.width + atom * self.layout.exact.len() + place];
                     *sum = sum.wrapping_add(ticks(*value));
                 });
             } else if let Some(place) = self.layout.real.iter().position(|a| *a == amount) {
-                hits.for_each(|((row, atom), value)| real[row * self.layout.real_width + atom * self.layout.real.len() + place] += *value);
+                hits.for_each(|((row, atom), value)| rows.real[row * self.layout.real_width + atom * self.layout.real.len() + place] += *value);
             }
         }
         let (cost, vat) = (columns.cost_or_product(self.plan), columns.vat_or_product(self.plan));
@@ -483,24 +486,6 @@ fn add<const N: usize>(row: &mut [i64], stride: usize, atoms: &[u16], columns: &
             sums[*place] += i64::from(ticks[line]);
         }
     }
-}
-
-/// Turns the rows of some customers into columns, in their place.
-fn transpose<T: Copy + Default>(rows: &mut [T], width: usize, tile: &mut Vec<T>) {
-    // So many values are what memory takes in together.
-    const TOGETHER: usize = 8;
-    if width < 2 {
-        return;
-    }
-    let customers = rows.len() / width;
-    tile.resize(rows.len(), T::default());
-    for (piece, some) in rows.chunks(TOGETHER * width).enumerate() {
-        for column in 0..width {
-            let places = &mut tile[column * customers + piece * TOGETHER..][..some.len() / width];
-            places.iter_mut().enumerate().for_each(|(customer, place)| *place = some[customer * width + column]);
-        }
-    }
-    rows.copy_from_slice(tile);
 }
 
 /// Reads once what memory hands over together.

@@ -15,6 +15,9 @@ const TOGETHER: usize = 64;
 /// A line that repeats another: customer, day, the key of its product, and the product's code.
 type Place = (u32, i32, u64, u32);
 
+/// What tells two lines of a customer apart, with the segment and the place of the line in it.
+type Keyed = (u64, usize, u32);
+
 /// Looks through the lines of some customers, so many that they have about 25,000 lines where `used` lines are used in all.
 pub(super) fn repeats(asked: &Asked<'_>, places: &[(u32, u32)], used: u64) -> Repeats {
     let customers = Customers::new(used);
@@ -31,25 +34,30 @@ pub(super) fn repeats(asked: &Asked<'_>, places: &[(u32, u32)], used: u64) -> Re
 /// How many lines some customers have, how many of them repeat another, and the first of these.
 fn among(asked: &Asked<'_>, customers: &[(u32, u32)]) -> (u64, u64, Option<Place>) {
     let (mut lines, mut repeated, mut least) = (0, 0, None);
-    let mut keys: Vec<(u64, Place)> = Vec::new();
+    let mut keys: Vec<Keyed> = Vec::new();
     let sizes = asked.index.sizes();
+    let segments: Vec<_> = asked.segments().collect();
     for (code, customer) in customers {
         keys.clear();
-        for (segment, windows) in asked.segments() {
-            Asked::runs(segment, windows, *code, |_, run| keys.extend(run.map(|at| line(asked, sizes, segment, *customer, at))));
+        for ((segment, windows), place) in segments.iter().zip(0..) {
+            Asked::runs(segment, windows, *code, |_, run| keys.extend(run.map(|at| (key(asked, sizes, segment, at), place, at as u32))));
         }
         lines += keys.len() as u64;
-        keys.sort_unstable();
-        for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        keys.sort_unstable_by_key(|(key, ..)| *key);
+        // Lines that are the same have one day and one product.
+        for [_, (_, place, at)] in keys.windows(2).filter_map(|pair| pair.first_chunk::<2>()).copied().filter(|[(a, ..), (b, ..)]| a == b) {
             repeated += 1;
-            least = Some(least.map_or(pair[1].1, |least: Place| least.min(pair[1].1)));
+            let (segment, at) = (segments[place].0, at as usize);
+            let product = segment.product[at];
+            let found = (*customer, segment.day_of(at), asked.index.products.key(product), product);
+            least = Some(least.map_or(found, |least: Place| least.min(found)));
         }
     }
     (lines, repeated, least)
 }
 
-/// A line by all that makes two lines the same, and where it is told.
-fn line(asked: &Asked<'_>, sizes: [usize; 2], segment: &Segment, customer: u32, at: usize) -> (u64, Place) {
+/// All that makes two lines of a customer the same.
+fn key(asked: &Asked<'_>, sizes: [usize; 2], segment: &Segment, at: usize) -> u64 {
     let (index, day, product) = (asked.index, segment.day_of(at), segment.product[at]);
     let [quantity, net_sales] = sizes.map(|number| segment.numbers[number].get(at).to_bits());
     let parts = [
@@ -60,5 +68,5 @@ fn line(asked: &Asked<'_>, sizes: [usize; 2], segment: &Segment, customer: u32, 
         net_sales,
     ];
     // Not begun at 0, which the mix leaves as it is.
-    (parts.into_iter().fold(1, |key, part| mix(key ^ part)), (customer, day, index.products.key(product), product))
+    parts.into_iter().fold(1, |key, part| mix(key ^ part))
 }

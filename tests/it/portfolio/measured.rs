@@ -1,9 +1,9 @@
 //! A portfolio measures each promotion as it is alone, keeps errors with their promotion, and tells where it is.
 
 use promolift::error::Fault;
-use promolift::ledger::{AssignmentColumns, Columns};
+use promolift::ledger::{AssignmentColumns, Columns, LedgerIndex};
 use promolift::polars::prelude::{Column, DataFrame, IntoLazy};
-use promolift::portfolio::{Portfolio, Question, write_json_lines};
+use promolift::portfolio::{Portfolio, Question, Ranking, TotalOf, write_json_lines};
 use promolift::prelude::*;
 use serde_json::Value;
 
@@ -45,6 +45,20 @@ fn each_promotion_is_as_it_is_alone_bit_for_bit() {
     // One by one as they are asked for, the same.
     let streamed: Vec<String> = portfolio.measurements(&ledger).map(|entry| serde_json::to_string(&entry).unwrap()).collect();
     assert_eq!(alone, streamed);
+}
+
+/// Amounts are exact here, so that not a bit may differ.
+#[test]
+fn from_an_index_each_promotion_is_as_it_is_alone_on_the_ledger() {
+    let (ledger, studies) = (shop().ledger(), studies());
+    let alone: Vec<String> = studies.iter().map(|study| serde_json::to_string(&study.measure(&ledger).unwrap()).unwrap()).collect();
+    let index = LedgerIndex::new(&ledger).unwrap();
+    let portfolio = Portfolio::new(studies).unwrap();
+    assert_eq!(portfolio.measurements(&index).map(|entry| serde_json::to_string(&entry).unwrap()).collect::<Vec<_>>(), alone);
+    // A universal control, and all that comes after: the same from both.
+    let (of_index, of_ledger) = (portfolio.measure(&index), portfolio.measure(&ledger));
+    assert_eq!(json(&of_index.total(TotalOf::NetSales).unwrap()), json(&of_ledger.total(TotalOf::NetSales).unwrap()));
+    assert_eq!(json(&of_index.league(&Ranking::default()).unwrap()), json(&of_ledger.league(&Ranking::default()).unwrap()));
 }
 
 #[test]

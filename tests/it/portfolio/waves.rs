@@ -161,3 +161,20 @@ fn arms_that_stay_have_no_carry_over_test_and_others_no_waves() {
     assert_eq!(fault(mixed, &["w0", "w1"], "net_sales"), Fault::Contradiction);
     assert_eq!(fault(studies(EstimatorName::CoarsenedExact), &["w0", "w1"], "net_sales"), Fault::Unsupported);
 }
+
+#[test]
+fn promotions_say_whose_waves_they_are() {
+    let shop = Small::random(8, 0..220, FIRST..FIRST + 160);
+    let mut studies = studies(EstimatorName::Unadjusted);
+    studies.reverse();
+    studies.iter_mut().for_each(|study| study.promotion.wave_of = Some("mailing".into()));
+    studies[1].promotion.wave_of = None;
+    let portfolio = Portfolio::new(studies).unwrap();
+    assert_eq!(portfolio.actions(), [("mailing", vec!["w0", "w2"])]);
+    let (_, waves) = &portfolio.actions()[0];
+    let found = portfolio.waves(&shop.ledger(), waves, "net_sales").unwrap();
+    assert_eq!(found.waves.iter().map(|wave| wave.promotion.as_str()).collect::<Vec<_>>(), ["w0", "w2"]);
+    // As it stands in a file.
+    let written = "id = \"w\"\nrandomised = true\nstart = 2024-01-01\nend = 2024-01-10\nwave_of = \"mailing\"\n[focal]\nproducts = [1]\n";
+    assert_eq!(toml::from_str::<Promotion>(written).unwrap().wave_of.as_deref(), Some("mailing"));
+}

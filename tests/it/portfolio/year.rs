@@ -149,7 +149,7 @@ fn promotion_file(planned: &Planned, drawn: &World) -> String {
     let focal: Vec<String> = (1..=6).map(|at| format!("\"{prefix}A{at:02}\"")).collect();
     format!(
         r#"id = "{}"
-randomised = true
+{}randomised = true
 start = {}
 end = {}
 baseline_days = 56
@@ -187,6 +187,7 @@ per_contact = 0.05               # times the target customers
 per_redemption = 0.02
 "#,
         planned.id,
+        if planned.id.starts_with("mailing-") { "wave_of = \"mailing\"\n" } else { "" },
         promotion.start.plus(planned.shift),
         promotion.end.plus(planned.shift),
         planned.post_days,
