@@ -184,7 +184,10 @@ impl<'a> Asked<'a> {
     fn is_offer(&self, segment: &Segment, customer: u32, at: usize) -> bool {
         match &self.partition.offer {
             OfferRule::None => false,
-            OfferRule::Discounts(_) => self.offers.iter().map(|number| segment.numbers[*number].get(at)).sum::<f64>() != 0.0,
+            OfferRule::Discounts(_) => match self.offers.as_slice() {
+                [number] => segment.numbers[*number].is_nonzero(at),
+                several => several.iter().map(|number| segment.numbers[*number].get(at)).sum::<f64>() != 0.0,
+            },
             OfferRule::Target => self.assignment.arm[customer as usize] == Arm::Target,
             OfferRule::Log(_) => {
                 let (product, day) = (self.products[segment.product[at] as usize], segment.day_of(at));

@@ -62,6 +62,15 @@ impl Numbers {
         }
     }
 
+    /// Whether the number of a line is not 0.
+    #[inline]
+    pub(super) fn is_nonzero(&self, at: usize) -> bool {
+        match self {
+            Self::Ticks { ticks, ulps: None } => ticks[at] != 0,
+            numbers => numbers.get(at) != 0.0,
+        }
+    }
+
     /// Adds the numbers of some lines to a list.
     pub(super) fn restore(&self, from: usize, to: usize, out: &mut Vec<f64>) {
         match self {
