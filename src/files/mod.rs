@@ -21,6 +21,8 @@
 // The feature `files` alone reads promotion files and no table.
 #![cfg_attr(not(any(feature = "csv", feature = "parquet")), allow(dead_code, unused_variables))]
 
+#[cfg(feature = "parquet")]
+mod batches;
 #[cfg(feature = "csv")]
 mod csv;
 mod inputs;
@@ -41,6 +43,8 @@ mod tests;
 
 use crate::error::{Error, ErrorKind};
 
+#[cfg(feature = "parquet")]
+pub use inputs::OpenedBatches;
 pub use inputs::{Inputs, Opened};
 pub use paths::Files;
 pub use promotion::PromotionFile;

@@ -1,10 +1,10 @@
 //! From hits to cells: sums of amounts, distinct baskets, counts of lines.
 //!
-//! Blocks are matched and read in parallel; then each thread adds the values of its own range of customers, in row order, so that no bit depends on
-//! the number of threads. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as integers. An
-//! amount is taken for exact until a value is found that is not; then the sums begin again.
+//! Lines come in parts, each of them a ledger, in the order of rows. Blocks of a part are matched and read in parallel; then each thread adds the values of its
+//! own range of customers, in row order, so that no bit depends on the number of threads or parts. Every value is looked at as it is read: what is not finite
+//! stops, what is a whole number of ticks is summed as integers. An amount is taken for exact until a value is found that is not; then the sums begin again.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashSet;
@@ -12,15 +12,17 @@ use rayon::prelude::*;
 
 use super::Ledger;
 use super::amounts::{AmountPlan, LineColumns, LineOrProduct, OfChunk, Values};
+use super::kept::Kept;
 use super::lacking::Lacking;
 use super::lookup::{Keys, NONE, mix};
-use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, on_sale_by_role, role_of};
+use super::matching::{Asked, BlockHits, Flags, Hit, IdColumns, Matcher, Sales, class_of, on_sale_by_role, role_of};
 use super::oddities::{self, BlockOddities, Gathered, Raw, RepeatedLine, Repeats};
+use super::parts::Parts;
 use super::repeats::{Customers, Found, Sampled};
 use super::scan::{Numbers, TICKS, look, ticks};
 use super::unmet::{Unmet, unmet};
 use super::visits::{self, Visits};
-use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
+use crate::cells::{AmountSource, AmountSpec, Catalogue, CellRequest, CellSource, CellTable, Facts, LineCounts, MarkdownRule, OfferRule, Partition, ProductClass};
 use crate::error::Result;
 use crate::study::{Assignment, Day, Period};
 
@@ -33,25 +35,7 @@ impl CellSource for Ledger {
     }
 
     fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable> {
-        let ids = IdColumns::new(self)?;
-        let dictionaries = Dictionaries::new(assignment, partition);
-        let matcher = Matcher::new(self, partition, assignment, &ids, &dictionaries)?;
-        let basket = if self.kept.has.basket { Some(self.ids("basket")?) } else { None };
-        let plan = amounts.iter().map(|amount| AmountPlan::new(&self.kept, partition, amount)).collect::<Result<Vec<_>>>()?;
-        let reader = Reader::new(self, partition, &matcher, &plan, basket.as_ref().map(Keys::new))?;
-        let blocks: Vec<(usize, usize)> =
-            self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
-        let mut exact = vec![true; plan.len()];
-        let mut sums = loop {
-            let mut sums = Sums::new(self, partition, assignment.len(), &plan, &exact);
-            sums.gathered = Gathered::new(&oddities::columns(&self.kept, &plan), matcher.first_day, matcher.days());
-            match sums.read(&reader, &blocks)? {
-                Read::Whole => break sums,
-                Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| exact[amount] = false),
-            }
-        };
-        let facts = sums.facts(&matcher, &reader)?;
-        sums.finish(amounts, assignment, facts)
+        cells(self, CellRequest { partition, assignment, amounts })
     }
 
     fn unmet(&self, partition: &Partition, assignment: &Assignment, cells: &CellTable) -> Result<Option<Unmet>> {
@@ -59,9 +43,235 @@ impl CellSource for Ledger {
     }
 }
 
+/// The cells that one request asks for: a pass through the lines, and one more for a flag of general sales, for the baseline by days on sale, or where an
+/// amount turns out not to be exact.
+pub(super) fn cells(parts: &dyn Parts, request: CellRequest<'_>) -> Result<CellTable> {
+    let mut summing = Summing::new(parts, request)?;
+    while let Some(days) = summing.days() {
+        parts.each(days, &mut |part, before| summing.take(part, before))?;
+        summing.end_pass()?;
+    }
+    summing.finish()
+}
+
+/// The cells of several requests, in as many passes as the one of them that needs most.
+pub(super) fn cells_of_several(parts: &dyn Parts, requests: &[CellRequest<'_>]) -> Vec<Result<CellTable>> {
+    let mut all: Vec<Result<Summing<'_>>> = requests.iter().map(|request| Summing::new(parts, *request)).collect();
+    while let Some(days) = days_of_all(&all) {
+        let pass = parts.each(days, &mut |part, before| {
+            let mut flow = ControlFlow::Break(());
+            for one in &mut all {
+                match one.as_mut().map(|summing| summing.take(part, before)) {
+                    Ok(Ok(ControlFlow::Continue(()))) => flow = ControlFlow::Continue(()),
+                    Ok(Err(error)) => *one = Err(error),
+                    Ok(Ok(ControlFlow::Break(()))) | Err(_) => {}
+                }
+            }
+            Ok(flow)
+        });
+        for one in &mut all {
+            let Ok(summing) = one else { continue };
+            let ended = match &pass {
+                Err(error) if summing.days().is_some() => Err(error.again()),
+                _ => summing.end_pass(),
+            };
+            if let Err(error) = ended {
+                *one = Err(error);
+            }
+        }
+    }
+    all.into_iter().map(|one| one.and_then(Summing::finish)).collect()
+}
+
+/// The days from the first to the last that any wants lines of.
+fn days_of_all(all: &[Result<Summing<'_>>]) -> Option<RangeInclusive<i32>> {
+    let days = all.iter().flatten().filter_map(Summing::days);
+    days.reduce(|a, b| *a.start().min(b.start())..=*a.end().max(b.end()))
+}
+
+/// A request ready to be summed.
+struct Question<'a> {
+    request: CellRequest<'a>,
+    kept: &'a Kept,
+    asked: Asked<'a>,
+    plan: Vec<AmountPlan<'a>>,
+}
+
+/// A request under way.
+struct Summing<'a> {
+    parts: &'a dyn Parts,
+    question: Question<'a>,
+    /// The amounts that are taken for exact.
+    is_exact: Vec<bool>,
+    sums: Sums,
+    step: Step,
+}
+
+/// What the lines are gone through for.
+enum Step {
+    /// The flags of general sales.
+    Flags(Flags),
+    /// The sums.
+    Lines,
+    /// The sums once more, from the first part: some amounts are not exact.
+    LinesAgain,
+    /// The baseline weighted by days on sale.
+    OnSale(OnSale),
+    Done(Option<OnSale>),
+}
+
+/// The baseline, each line weighted by its product's share of promotion days on sale.
+struct OnSale {
+    share: Vec<Option<f64>>,
+    classes: Vec<(ProductClass, Vec<Vec<f64>>)>,
+}
+
+impl<'a> Summing<'a> {
+    fn new(parts: &'a dyn Parts, request: CellRequest<'a>) -> Result<Self> {
+        let kept = parts.kept();
+        let asked = Asked::new(&request, parts.integer_stores());
+        let plan = request.amounts.iter().map(|amount| AmountPlan::new(kept, request.partition, amount)).collect::<Result<Vec<_>>>()?;
+        let question = Question { request, kept, asked, plan };
+        let is_exact = vec![true; request.amounts.len()];
+        let sums = Sums::new(&question, &is_exact, Told::new(&question));
+        let step = if request.partition.markdown == MarkdownRule::Flag { Step::Flags(Flags::default()) } else { Step::Lines };
+        Ok(Self { parts, question, is_exact, sums, step })
+    }
+
+    /// The days of whose lines it wants the next pass; `None` when it is done.
+    fn days(&self) -> Option<RangeInclusive<i32>> {
+        let days_of = |period: Option<Period>| {
+            let spans = || self.question.request.partition.spans.iter().filter(|span| period.is_none_or(|period| span.period == period));
+            let first = spans().map(|span| span.days.first.epoch()).min().unwrap_or(0);
+            first..=spans().map(|span| span.days.last.epoch()).max().unwrap_or(first - 1)
+        };
+        match self.step {
+            Step::Flags(_) => Some(days_of(Some(Period::Promotion))),
+            Step::Lines | Step::LinesAgain => Some(days_of(None)),
+            Step::OnSale(_) => Some(days_of(Some(Period::Baseline))),
+            Step::Done(_) => None,
+        }
+    }
+
+    /// Takes in the lines of a part.
+    fn take(&mut self, part: &Ledger, before: u64) -> Result<ControlFlow<()>> {
+        let Some(days) = self.days() else { return Ok(ControlFlow::Break(())) };
+        if matches!(self.step, Step::LinesAgain) {
+            return Ok(ControlFlow::Break(()));
+        }
+        // The first part shows of what types ids are.
+        if before > 0 && !part.has_days(&days) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let ids = IdColumns::new(part)?;
+        match &mut self.step {
+            Step::Flags(flags) => Matcher::new(part, &self.question.asked, &ids)?.add_flags(flags, before)?,
+            Step::Lines => {
+                if !self.take_lines(part, before, &ids)? {
+                    self.step = Step::LinesAgain;
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Step::OnSale(on_sale) => on_sale.take(&Reader::new(part, before, &self.question, &ids)?)?,
+            Step::LinesAgain | Step::Done(_) => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Sums the lines of a part; false where an amount that was taken for exact is not, and earlier parts have to be summed again.
+    fn take_lines(&mut self, part: &Ledger, before: u64, ids: &IdColumns) -> Result<bool> {
+        let reader = Reader::new(part, before, &self.question, ids)?;
+        // As long as no line was used, nothing was summed that has to be summed again.
+        let earlier = (self.sums.told.lines.used == 0).then(|| self.sums.told.clone());
+        loop {
+            match self.sums.read(&reader, self.parts)? {
+                Read::Whole => {
+                    if before > 0 {
+                        self.sums.told.visits.merge_some();
+                    }
+                    return Ok(true);
+                }
+                Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| self.is_exact[amount] = false),
+            }
+            let told = earlier.clone().unwrap_or_else(|| Told::new(&self.question));
+            self.sums = Sums::new(&self.question, &self.is_exact, told);
+            if earlier.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// All parts were taken.
+    fn end_pass(&mut self) -> Result<()> {
+        let step = std::mem::replace(&mut self.step, Step::Done(None));
+        self.step = match step {
+            Step::Flags(flags) => {
+                self.question.asked.sales = Sales::Flag(flags.finish(self.question.request.partition)?);
+                Step::Lines
+            }
+            Step::Lines => {
+                self.sums.told.lacking.check(self.question.kept, self.question.request.partition, &self.question.plan)?;
+                let share = self.question.asked.share_on_sale(self.sums.told.stores.len());
+                if share.is_empty() { Step::Done(None) } else { Step::OnSale(OnSale::new(&self.question, share)) }
+            }
+            Step::LinesAgain => Step::Lines,
+            Step::OnSale(on_sale) => Step::Done(Some(on_sale)),
+            Step::Done(on_sale) => Step::Done(on_sale),
+        };
+        Ok(())
+    }
+
+    fn finish(self) -> Result<CellTable> {
+        let Self { parts, question, sums, step, .. } = self;
+        let on_sale = if let Step::Done(on_sale) = step { on_sale } else { None };
+        let CellRequest { partition, assignment, amounts } = question.request;
+        let Sums { tables, mut told, .. } = sums;
+        let facts = told.facts(parts, &question, on_sale)?;
+        told.visits.merge();
+        let baskets = if partition.baskets { told.visits.cells(partition, assignment.len()) } else { Vec::new() };
+        let redemptions = told.visits.redemptions(partition, assignment);
+        drop(told);
+        Ok(CellTable {
+            customers: assignment.len(),
+            atoms: partition.atoms(),
+            spans: partition.spans.clone(),
+            amounts: amounts.iter().map(|a| a.name.clone()).collect(),
+            baskets,
+            seen: tables.seen.clone(),
+            redemptions,
+            facts,
+            columns: tables.into_columns(),
+        })
+    }
+}
+
+impl OnSale {
+    fn new(question: &Question<'_>, share: Vec<Option<f64>>) -> Self {
+        let CellRequest { partition, assignment, amounts } = question.request;
+        let empty = || vec![vec![0.0; assignment.len()]; amounts.len()];
+        Self { share, classes: partition.classes.iter().map(|class| (*class, empty())).collect() }
+    }
+
+    /// Adds the baseline of a part.
+    fn take(&mut self, reader: &Reader<'_>) -> Result<()> {
+        let partition = reader.question.request.partition;
+        for (chunk, block) in reader.blocks() {
+            let found = reader.matcher.block(chunk, block)?;
+            for hit in found.hits.iter().filter(|h| partition.spans[usize::from(h.span)].period == Period::Baseline) {
+                let share = self.share.get(hit.product as usize).copied().flatten().unwrap_or(0.0);
+                let columns = &mut self.classes[class_of(partition, hit.product)].1;
+                for (column, values) in columns.iter_mut().zip(&reader.chunks[chunk].amounts) {
+                    column[hit.customer as usize] += share * values.at(hit);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A chunk of the ledger as summing sees it.
 struct Chunk<'c> {
-    /// Lines before it.
+    /// Lines before it, those of earlier parts among them.
     offset: u64,
     days: &'c [i32],
     quantity: &'c [f64],
@@ -76,8 +286,9 @@ struct Chunk<'c> {
 }
 
 impl<'c> Chunk<'c> {
-    fn new(ledger: &'c Ledger, plan: &'c [AmountPlan<'_>], chunk: usize, offset: u64) -> Result<Self> {
+    fn new(ledger: &'c Ledger, question: &'c Question<'_>, chunk: usize, offset: u64) -> Result<Self> {
         let lines = OfChunk { ledger, chunk };
+        let plan = &question.plan;
         let cost = plan.iter().find_map(|plan| match plan.source {
             AmountSource::Cost { unit_cost, .. } => Some(unit_cost),
             _ => None,
@@ -90,17 +301,18 @@ impl<'c> Chunk<'c> {
             quantity: ledger.number_chunk("quantity", chunk)?,
             net_sales: ledger.number_chunk("net_sales", chunk)?,
             amounts: plan.iter().map(|plan| plan.values(&lines)).collect::<Result<_>>()?,
-            raw: oddities::columns(&ledger.kept, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
+            raw: oddities::columns(question.kept, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
             unit_cost: cost.map(|product| LineOrProduct { line: line_cost, product }),
             vat: vat.map(|plan| LineOrProduct { line: line_vat, product: &plan.vat }),
         })
     }
 }
 
-/// Matches blocks and reads the values of their hits.
+/// Matches the blocks of a part and reads the values of their hits.
 struct Reader<'r> {
-    partition: &'r Partition,
-    matcher: &'r Matcher<'r>,
+    question: &'r Question<'r>,
+    matcher: Matcher<'r>,
+    part: &'r Ledger,
     chunks: Vec<Chunk<'r>>,
     baskets: Option<Keys<'r>>,
 }
@@ -121,19 +333,26 @@ struct BlockRead {
 }
 
 impl<'r> Reader<'r> {
-    fn new(ledger: &'r Ledger, partition: &'r Partition, matcher: &'r Matcher<'r>, plan: &'r [AmountPlan<'_>], baskets: Option<Keys<'r>>) -> Result<Self> {
-        let mut offset = 0;
-        let mut chunks = Vec::with_capacity(ledger.chunks());
-        for chunk in 0..ledger.chunks() {
-            chunks.push(Chunk::new(ledger, plan, chunk, offset)?);
-            offset += ledger.day_chunk(chunk)?.len() as u64;
+    /// Of a part before which so many lines stand.
+    fn new(part: &'r Ledger, before: u64, question: &'r Question<'r>, ids: &'r IdColumns) -> Result<Self> {
+        let matcher = Matcher::new(part, &question.asked, ids)?;
+        let mut offset = before;
+        let mut chunks = Vec::with_capacity(part.chunks());
+        for chunk in 0..part.chunks() {
+            chunks.push(Chunk::new(part, question, chunk, offset)?);
+            offset += part.day_chunk(chunk)?.len() as u64;
         }
-        Ok(Self { partition, matcher, chunks, baskets })
+        Ok(Self { question, matcher, part, chunks, baskets: ids.basket.as_ref().map(Keys::new) })
+    }
+
+    /// The blocks, by chunk.
+    fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+        self.part.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block)))
     }
 
     /// Adds the lines of a block to those `used` so far.
     fn block(&self, chunk: usize, block: usize, used: &AtomicU64) -> Result<BlockRead> {
-        let BlockHits { hits, outside_windows, outside_assignment, days } = self.matcher.block(chunk, block)?;
+        let BlockHits { hits, outside_assignment, days } = self.matcher.block(chunk, block)?;
         let view = &self.chunks[chunk];
         let sample = self.sample(chunk, &hits, used);
         let values: Vec<Vec<f64>> = view.amounts.iter().map(|amount| amount.of(&hits)).collect();
@@ -142,7 +361,7 @@ impl<'r> Reader<'r> {
         let mut read = BlockRead {
             looks: values.iter().map(|values| look(values)).collect(),
             values,
-            lines: LineCounts { used: hits.len() as u64, outside_windows, outside_assignment, ..LineCounts::default() },
+            lines: LineCounts { used: hits.len() as u64, outside_assignment, ..LineCounts::default() },
             visits: Visits::default(),
             lacking: Lacking::default(),
             oddities,
@@ -150,13 +369,14 @@ impl<'r> Reader<'r> {
             stores: HashSet::new(),
             hits,
         };
-        let wants_stores = matches!(self.matcher.sales, Sales::Calendar(_));
+        let partition = self.question.request.partition;
+        let wants_stores = matches!(self.question.asked.sales, Sales::Calendar(_));
         for hit in &read.hits {
             let row = hit.row as usize;
             self.count_line(&mut read.lines, hit, view.quantity[row], view.net_sales[row]);
             read.lacking.look(hit, hit.row.into(), view.unit_cost.as_ref(), view.vat.as_ref());
-            if self.partition.baskets {
-                read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
+            if partition.baskets {
+                read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(partition, hit.product), hit.span, hit.offer);
             }
             if wants_stores {
                 read.stores.extend(self.store(chunk, row));
@@ -176,7 +396,14 @@ impl<'r> Reader<'r> {
     fn sample(&self, chunk: usize, hits: &[Hit], used: &AtomicU64) -> Vec<Sampled> {
         let here = hits.len() as u64;
         let customers = Customers::new(used.fetch_add(here, Ordering::Relaxed) + here);
-        let sampled = |hit: &Hit| Sampled { key: self.line_key(chunk, hit), customer: hit.customer, chunk: chunk as u32, row: hit.row };
+        let view = &self.chunks[chunk];
+        let sampled = |hit: &Hit| Sampled {
+            key: self.line_key(chunk, hit),
+            customer: hit.customer,
+            day: view.days[hit.row as usize],
+            product: self.matcher.products.key(chunk, hit.row as usize),
+            row: view.offset + u64::from(hit.row),
+        };
         hits.iter().filter(|hit| customers.contain(hit.customer)).map(sampled).collect()
     }
 
@@ -200,10 +427,10 @@ impl<'r> Reader<'r> {
     }
 
     fn count_line(&self, lines: &mut LineCounts, hit: &Hit, quantity: f64, net_sales: f64) {
-        let product = hit.product as usize;
-        let listed = hit.product != NONE && product < self.partition.listed;
+        let (partition, product) = (self.question.request.partition, hit.product as usize);
+        let listed = hit.product != NONE && product < partition.listed;
         lines.without_product_row += u64::from(!listed);
-        lines.without_category += u64::from(listed && self.partition.without_category[product]);
+        lines.without_category += u64::from(listed && partition.without_category[product]);
         lines.zero_quantity += u64::from(quantity == 0.0);
         lines.returns += u64::from(quantity < 0.0);
         lines.negative_price += u64::from(quantity * net_sales < 0.0);
@@ -218,12 +445,30 @@ enum Read {
 }
 
 /// The sums while they grow.
-struct Sums<'a> {
-    ledger: &'a Ledger,
-    partition: &'a Partition,
-    plan: &'a [AmountPlan<'a>],
+struct Sums {
+    tables: Tables,
+    told: Told,
+    /// Whether all lines were looked at for values that cannot be reckoned with.
+    checked: bool,
+}
+
+/// What lines tell besides their sums.
+#[derive(Clone)]
+struct Told {
+    /// What was found of each amount so far.
+    looks: Vec<Numbers>,
+    visits: Visits,
+    lines: LineCounts,
+    stores: HashSet<u64>,
+    lacking: Lacking,
+    gathered: Gathered,
+}
+
+/// Sums by customer, atom and amount.
+struct Tables {
     customers: usize,
     atoms: usize,
+    amounts: usize,
     /// Row-major: customer, atom, amount. The amounts that are exact, in ticks.
     exact: Vec<i64>,
     /// The same for the others.
@@ -231,60 +476,58 @@ struct Sums<'a> {
     /// Which amounts have a place in `exact`, in `real`.
     exact_amounts: Vec<usize>,
     real_amounts: Vec<usize>,
-    /// What was found of each amount so far.
-    looks: Vec<Numbers>,
-    visits: Visits,
     seen: Vec<u32>,
-    lines: LineCounts,
-    stores: HashSet<u64>,
-    lacking: Lacking,
-    gathered: Gathered,
 }
 
-impl<'a> Sums<'a> {
-    fn new(ledger: &'a Ledger, partition: &'a Partition, customers: usize, plan: &'a [AmountPlan<'a>], is_exact: &[bool]) -> Self {
-        let atoms = partition.atoms().len();
-        let (exact_amounts, real_amounts): (Vec<usize>, Vec<usize>) = (0..plan.len()).partition(|&amount| is_exact[amount]);
-        Self {
-            ledger,
-            partition,
-            plan,
-            customers,
-            atoms,
-            exact: vec![0; customers * atoms * exact_amounts.len()],
-            real: vec![0.0; customers * atoms * real_amounts.len()],
-            looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
-            exact_amounts,
-            real_amounts,
-            visits: Visits::default(),
-            seen: vec![0; customers],
-            lines: LineCounts { read: ledger.len() as u64, ..LineCounts::default() },
-            stores: HashSet::new(),
-            lacking: Lacking::default(),
-            gathered: Gathered::default(),
-        }
+impl Sums {
+    fn new(question: &Question<'_>, is_exact: &[bool], told: Told) -> Self {
+        Self { tables: Tables::new(question, is_exact), told, checked: false }
     }
 
-    /// Sums all blocks, or names amounts that are not exact and were taken for it.
-    fn read(&mut self, reader: &Reader<'_>, blocks: &[(usize, usize)]) -> Result<Read> {
-        let used = AtomicU64::new(0);
+    /// Sums all blocks of a part, or names amounts that are not exact and were taken for it.
+    fn read(&mut self, reader: &Reader<'_>, parts: &dyn Parts) -> Result<Read> {
+        let blocks: Vec<(usize, usize)> = reader.blocks().collect();
+        let used = AtomicU64::new(self.told.lines.used);
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
             let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block, &used)).collect::<Result<_>>()?;
+            let looks = &mut self.told.looks;
             for block in &read {
-                self.looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
+                looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
             }
-            if !self.looks.iter().all(|look| look.usable()) {
+            if !self.checked && !looks.iter().all(|look| look.usable()) {
                 // A rate or a cost that is not known makes NaN too, and is told when all lines are counted.
-                self.ledger.check()?;
+                parts.check()?;
+                self.checked = true;
             }
-            let not_exact: Vec<usize> = self.exact_amounts.iter().copied().filter(|&amount| !self.looks[amount].summable()).collect();
+            let not_exact: Vec<usize> = self.tables.exact_amounts.iter().copied().filter(|&amount| !looks[amount].summable()).collect();
             if !not_exact.is_empty() {
                 return Ok(Read::NotExact(not_exact));
             }
-            self.add(&read);
-            self.count(read);
+            self.tables.add(&read);
+            for block in read {
+                self.tables.see(&block, reader.question.request.partition);
+                self.told.add(block);
+            }
         }
         Ok(Read::Whole)
+    }
+}
+
+impl Tables {
+    fn new(question: &Question<'_>, is_exact: &[bool]) -> Self {
+        let CellRequest { partition, assignment, amounts } = question.request;
+        let (customers, atoms) = (assignment.len(), partition.atoms().len());
+        let (exact_amounts, real_amounts): (Vec<usize>, Vec<usize>) = (0..amounts.len()).partition(|&amount| is_exact[amount]);
+        Self {
+            customers,
+            atoms,
+            amounts: amounts.len(),
+            exact: vec![0; customers * atoms * exact_amounts.len()],
+            real: vec![0.0; customers * atoms * real_amounts.len()],
+            exact_amounts,
+            real_amounts,
+            seen: vec![0; customers],
+        }
     }
 
     /// Adds the amounts of some blocks. Each thread owns a range of customers and visits all hits in row order.
@@ -315,58 +558,49 @@ impl<'a> Sums<'a> {
         });
     }
 
-    /// Takes in the counts, customers seen and baskets of some blocks.
-    fn count(&mut self, read: Vec<BlockRead>) {
-        for block in read {
-            self.lines = self.lines.plus(block.lines);
-            if self.partition.baskets {
-                block.visits.spans().for_each(|(customer, spans)| self.seen[customer as usize] |= spans);
-            } else {
-                block.hits.iter().for_each(|hit| self.seen[hit.customer as usize] |= 1 << hit.span.min(31));
-            }
-            self.visits.extend(block.visits);
-            self.lacking.add(block.lacking, block.offset);
-            self.gathered.add(block.oddities, block.offset);
-            self.stores.extend(block.stores);
+    /// Marks the spans in which customers have lines.
+    fn see(&mut self, block: &BlockRead, partition: &Partition) {
+        if partition.baskets {
+            block.visits.spans().for_each(|(customer, spans)| self.seen[customer as usize] |= spans);
+        } else {
+            block.hits.iter().for_each(|hit| self.seen[hit.customer as usize] |= 1 << hit.span.min(31));
         }
     }
 
-    fn finish(mut self, amounts: &[AmountSpec], assignment: &Assignment, facts: Facts) -> Result<CellTable> {
-        self.lacking.check(&self.ledger.kept, self.partition, self.plan)?;
-        let columns = self.columns();
-        self.visits.merge();
-        Ok(CellTable {
-            customers: self.customers,
-            atoms: self.partition.atoms(),
-            spans: self.partition.spans.clone(),
-            amounts: amounts.iter().map(|a| a.name.clone()).collect(),
-            columns,
-            baskets: if self.partition.baskets { self.visits.cells(self.partition, self.customers) } else { Vec::new() },
-            seen: self.seen,
-            redemptions: self.visits.redemptions(self.partition, assignment),
-            facts,
-        })
-    }
-
     /// The columns of atoms and amounts, customers in order. Some rows at a time, of which every column takes what is its own: read column by column, each
-    /// value would come from far away.
-    fn columns(&self) -> Vec<Vec<f64>> {
+    /// value would come from far away. A large table gives back the memory of its last rows as soon as the columns have them.
+    fn into_columns(mut self) -> Vec<Vec<f64>> {
         const ROWS: usize = 64;
-        let sources: Vec<Source<'_>> = (0..self.atoms).flat_map(|atom| (0..self.plan.len()).map(move |amount| self.source(atom, amount))).collect();
-        let a_thread = sources.len().div_ceil(rayon::current_num_threads()).max(1);
-        let groups = sources.par_chunks(a_thread).map(|group| {
-            let mut columns = vec![Vec::with_capacity(self.customers); group.len()];
-            for from in (0..self.customers).step_by(ROWS) {
-                let some = from..(from + ROWS).min(self.customers);
-                columns.iter_mut().zip(group).for_each(|(column, source)| source.read(some.clone(), column));
+        const LARGE: usize = 1 << 23;
+        let (exact_width, real_width) = (self.atoms * self.exact_amounts.len(), self.atoms * self.real_amounts.len());
+        let pieces = if self.exact.len() + self.real.len() > LARGE { 16 } else { 1 };
+        let a_piece = self.customers.div_ceil(pieces).max(1);
+        // Each made for itself: memory that is not yet written takes no room.
+        let mut columns: Vec<Vec<f64>> = (0..self.atoms * self.amounts).map(|_| vec![0.0; self.customers]).collect();
+        let a_thread = columns.len().div_ceil(rayon::current_num_threads()).max(1);
+        let mut end = self.customers;
+        while end > 0 {
+            let begin = (end - 1) / a_piece * a_piece;
+            let sources: Vec<Source<'_>> = (0..self.atoms).flat_map(|atom| (0..self.amounts).map(move |amount| (atom, amount))).map(|at| self.source(at)).collect();
+            columns.par_chunks_mut(a_thread).zip(sources.par_chunks(a_thread)).for_each(|(columns, sources)| {
+                for from in (begin..end).step_by(ROWS) {
+                    let some = from..(from + ROWS).min(end);
+                    columns.iter_mut().zip(sources).for_each(|(column, source)| source.read(some.clone(), &mut column[some.clone()]));
+                }
+            });
+            if begin > 0 {
+                self.exact.truncate(begin * exact_width);
+                self.exact.shrink_to_fit();
+                self.real.truncate(begin * real_width);
+                self.real.shrink_to_fit();
             }
-            columns
-        });
-        groups.flatten_iter().collect()
+            end = begin;
+        }
+        columns
     }
 
     /// Where the column of an atom and amount stands.
-    fn source(&self, atom: usize, amount: usize) -> Source<'_> {
+    fn source(&self, (atom, amount): (usize, usize)) -> Source<'_> {
         let place = |list: &[usize]| list.iter().position(|a| *a == amount).map(|at| (self.atoms * list.len(), atom * list.len() + at));
         if let Some((stride, offset)) = place(&self.exact_amounts) {
             return Source::Exact { sums: &self.exact, stride, offset };
@@ -374,55 +608,56 @@ impl<'a> Sums<'a> {
         let (stride, offset) = place(&self.real_amounts).unwrap_or_default();
         Source::Real { sums: &self.real, stride, offset }
     }
+}
 
-    fn facts(&mut self, matcher: &Matcher<'_>, reader: &Reader<'_>) -> Result<Facts> {
-        self.lines.without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
-        let share = matcher.share_on_sale(self.stores.len());
-        let baseline_on_sale = if share.is_empty() { None } else { Some(self.baseline_on_sale(reader, &share)?) };
-        let logged_redemptions = matches!(self.partition.offer, OfferRule::Log(_));
+impl Told {
+    fn new(question: &Question<'_>) -> Self {
+        let Question { kept, asked, plan, .. } = question;
+        Self {
+            looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
+            visits: Visits::default(),
+            lines: LineCounts::default(),
+            stores: HashSet::new(),
+            lacking: Lacking::default(),
+            gathered: Gathered::new(&oddities::columns(kept, plan), asked.first_day, asked.days()),
+        }
+    }
+
+    /// Takes in what a block tells.
+    fn add(&mut self, block: BlockRead) {
+        self.lines = self.lines.plus(block.lines);
+        self.visits.extend(block.visits);
+        self.lacking.add(block.lacking, block.offset);
+        self.gathered.add(block.oddities, block.offset);
+        self.stores.extend(block.stores);
+    }
+
+    fn facts(&mut self, parts: &dyn Parts, question: &Question<'_>, on_sale: Option<OnSale>) -> Result<Facts> {
+        let read = parts.lines();
+        let outside_windows = read - self.lines.used - self.lines.outside_assignment;
+        let without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
+        let lines = LineCounts { read, outside_windows, without_cost, ..self.lines };
+        let partition = question.request.partition;
         let gathered = std::mem::take(&mut self.gathered);
-        let repeats = self.repeats(reader, &gathered);
+        let repeats = self.repeats(parts, &gathered)?;
         Ok(Facts {
-            lines: Some(self.lines),
-            on_sale: on_sale_by_role(self.partition, &share),
-            baseline_on_sale,
-            null_discounts: self.ledger.kept.null_discounts(),
-            repeated_products: self.ledger.kept.products.repeated,
-            logged_redemptions,
+            lines: Some(lines),
+            on_sale: on_sale.as_ref().and_then(|on_sale| on_sale_by_role(partition, &on_sale.share)),
+            baseline_on_sale: on_sale.map(|on_sale| on_sale.classes),
+            null_discounts: question.kept.null_discounts(),
+            repeated_products: question.kept.products.repeated,
+            logged_redemptions: matches!(partition.offer, OfferRule::Log(_)),
             oddities: Some(gathered.finish(self.lacking.zero_costs, repeats)),
         })
     }
 
-    fn repeats(&self, reader: &Reader<'_>, gathered: &Gathered) -> Repeats {
-        let products = &reader.matcher.products;
-        let place = |line: &Sampled| (line.chunk as usize, line.row as usize);
-        let day = |(chunk, row): (usize, usize)| reader.chunks[chunk].days[row];
-        let order = |line: &Sampled| (line.customer, day(place(line)), products.key(line.chunk as usize, line.row as usize));
-        let Found { looked_at, repeated, least } = Found::among(&gathered.sample, Customers::new(self.lines.used), order);
-        let example = least.map(|line| {
-            let (chunk, row) = place(&line);
-            RepeatedLine { customer: line.customer, day: Day::from_epoch(day((chunk, row))), product: products.text(chunk, row) }
-        });
-        Repeats { looked_at, repeated, example }
-    }
-
-    /// A second pass over the baseline, weighting each line by its product's share of promotion days on sale.
-    fn baseline_on_sale(&self, reader: &Reader<'_>, share: &[Option<f64>]) -> Result<Vec<(ProductClass, Vec<Vec<f64>>)>> {
-        let empty = || vec![vec![0.0; self.customers]; self.plan.len()];
-        let mut classes: Vec<(ProductClass, Vec<Vec<f64>>)> = self.partition.classes.iter().map(|class| (*class, empty())).collect();
-        for (chunk, blocks) in self.ledger.blocks.iter().enumerate() {
-            for block in 0..blocks.len() {
-                let found = reader.matcher.block(chunk, block)?;
-                for hit in found.hits.iter().filter(|h| self.partition.spans[usize::from(h.span)].period == Period::Baseline) {
-                    let share = share.get(hit.product as usize).copied().flatten().unwrap_or(0.0);
-                    let columns = &mut classes[class_of(self.partition, hit.product)].1;
-                    for (column, values) in columns.iter_mut().zip(&reader.chunks[chunk].amounts) {
-                        column[hit.customer as usize] += share * values.at(hit);
-                    }
-                }
-            }
+    fn repeats(&self, parts: &dyn Parts, gathered: &Gathered) -> Result<Repeats> {
+        let Found { looked_at, repeated, least } = Found::among(&gathered.sample, Customers::new(self.lines.used));
+        let mut repeats = Repeats { looked_at, repeated, example: None };
+        if let Some(Sampled { customer, day, row, .. }) = least {
+            repeats.example = Some(RepeatedLine { customer, day: Day::from_epoch(day), product: parts.product(row)? });
         }
-        Ok(classes)
+        Ok(repeats)
     }
 }
 
@@ -433,11 +668,13 @@ enum Source<'s> {
 }
 
 impl Source<'_> {
-    /// Adds the values of some customers to a column.
-    fn read(&self, customers: Range<usize>, column: &mut Vec<f64>) {
+    /// Writes the values of some customers.
+    fn read(&self, customers: Range<usize>, column: &mut [f64]) {
         match self {
-            Self::Exact { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset] as f64 / TICKS)),
-            Self::Real { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset])),
+            Self::Exact { sums, stride, offset } => {
+                column.iter_mut().zip(customers).for_each(|(value, customer)| *value = sums[customer * stride + offset] as f64 / TICKS);
+            }
+            Self::Real { sums, stride, offset } => column.iter_mut().zip(customers).for_each(|(value, customer)| *value = sums[customer * stride + offset]),
         }
     }
 }

@@ -45,34 +45,47 @@ pub(super) struct Visit {
 }
 
 /// Visits in the order of lines; neighbouring lines of one basket become one at once.
-#[derive(Debug, Default)]
-pub(super) struct Visits(Vec<Visit>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Visits {
+    visits: Vec<Visit>,
+    /// How many there were when they were last merged.
+    merged: usize,
+}
 
 impl Visits {
     /// Adds a line.
     #[inline]
     pub(super) fn add(&mut self, customer: u32, key: u64, role: Role, span: u8, offer: bool) {
         let mask = bits(role, span, offer);
-        match self.0.last_mut() {
+        match self.visits.last_mut() {
             Some(last) if last.customer == customer && last.key == key => last.mask |= mask,
-            _ => self.0.push(Visit { customer, key, mask }),
+            _ => self.visits.push(Visit { customer, key, mask }),
         }
     }
 
     pub(super) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.visits.extend(other.visits);
     }
 
     /// For each visit its customer and the spans it has lines in.
     pub(super) fn spans(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.0.iter().map(|visit| (visit.customer, (visit.mask | visit.mask >> SPANS | visit.mask >> (2 * SPANS)) & ((1 << SPANS) - 1)))
+        self.visits.iter().map(|visit| (visit.customer, (visit.mask | visit.mask >> SPANS | visit.mask >> (2 * SPANS)) & ((1 << SPANS) - 1)))
+    }
+
+    /// Merges them where many were added since it was last done, so that they need no more than twice the memory of the distinct ones, and some.
+    pub(super) fn merge_some(&mut self) {
+        const SOME: usize = 1 << 21;
+        if self.visits.len() > 2 * self.merged + SOME {
+            self.merge();
+            self.merged = self.visits.len();
+        }
     }
 
     /// One visit a customer and basket.
     pub(super) fn merge(&mut self) {
         use rayon::slice::ParallelSliceMut;
-        self.0.par_sort_unstable();
-        self.0.dedup_by(|later, kept| {
+        self.visits.par_sort_unstable();
+        self.visits.dedup_by(|later, kept| {
             let same = later.customer == kept.customer && later.key == kept.key;
             if same {
                 kept.mask |= later.mask;
@@ -85,7 +98,7 @@ impl Visits {
     pub(super) fn cells(&self, partition: &Partition, customers: usize) -> Vec<BasketCell> {
         let cell = |(period, role, mask): (Period, Option<Role>, u32)| {
             let mut baskets = vec![0.0; customers];
-            self.0.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
+            self.visits.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
             BasketCell { role, period, baskets }
         };
         cells(partition).into_iter().map(cell).collect()
@@ -97,7 +110,7 @@ impl Visits {
         match &partition.offer {
             OfferRule::None => return None,
             OfferRule::Log(log) => log.iter().for_each(|r| counts[r.customer as usize] += 1),
-            OfferRule::Discounts(_) | OfferRule::Target => self.0.iter().filter(|v| has_offer(v.mask)).for_each(|v| counts[v.customer as usize] += 1),
+            OfferRule::Discounts(_) | OfferRule::Target => self.visits.iter().filter(|v| has_offer(v.mask)).for_each(|v| counts[v.customer as usize] += 1),
         }
         Some(counts)
     }
