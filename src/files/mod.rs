@@ -2,7 +2,8 @@
 //!
 //! Files become the plain data and frames that the rest of the crate works with; nothing else in promolift opens a file.
 //! [`Inputs::open`] reads all of them and reports the problems of all at once; [`PromotionFile`] and the `read_*` functions
-//! read one each.
+//! read one each. [`Inputs::open_batches`] leaves the transaction lines in their Parquet files, for
+//! [`Batches`](crate::ledger::Batches) of them.
 //!
 //! CSV ids are text in every file, so 007 and 7 differ and ids of different files always meet. Parquet ids keep their type.
 //! The features `csv` and `parquet` say which tables can be read.

@@ -25,7 +25,13 @@ pub(super) fn read_rows(source: &Source, request: &Request, rows: &Range<usize>)
 /// How many rows each row group has.
 pub(super) fn row_groups(source: &Source, request: &Request) -> Result<Vec<usize>> {
     let mut reader = open(source, request)?;
-    guarded(source, || Ok(reader.get_metadata()?.row_groups.iter().map(|group| group.num_rows()).collect()))
+    guarded(source, || {
+        let mut rows = Vec::new();
+        for group in &reader.get_metadata()?.row_groups {
+            rows.push(group.num_rows());
+        }
+        Ok(rows)
+    })
 }
 
 /// A reader of the wanted columns.

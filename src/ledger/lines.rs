@@ -64,7 +64,9 @@ impl Ledger {
         let lines = problems.take(lines)?;
         match (products, lines) {
             (Some(products), Some(lines)) => {
-                other_ids(&products, lines.product_kind, columns).into_iter().for_each(|problem| problems.push(problem));
+                if let Some(problem) = other_ids(&products, lines.product_kind, columns) {
+                    problems.push(problem);
+                }
                 problems.finish()?;
                 lines.finish(products, columns)
             }

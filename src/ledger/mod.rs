@@ -20,6 +20,7 @@ mod lookup;
 mod matching;
 mod oddities;
 mod parts;
+mod passes;
 mod products;
 mod repeats;
 mod scan;

@@ -1,10 +1,10 @@
 //! From hits to cells: sums of amounts, distinct baskets, counts of lines.
 //!
-//! Lines come in parts, each of them a ledger, in the order of rows. Blocks of a part are matched and read in parallel; then each thread adds the values of its
-//! own range of customers, in row order, so that no bit depends on the number of threads or parts. Every value is looked at as it is read: what is not finite
-//! stops, what is a whole number of ticks is summed as integers. An amount is taken for exact until a value is found that is not; then the sums begin again.
+//! Blocks of a part of the lines are matched and read in parallel; then each thread adds the values of its own range of customers, in row order, so that no bit
+//! depends on the number of threads or parts. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as
+//! integers. An amount is taken for exact until a value is found that is not; then the sums begin again.
 
-use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashSet;
@@ -15,19 +15,20 @@ use super::amounts::{AmountPlan, LineColumns, LineOrProduct, OfChunk, Values};
 use super::kept::Kept;
 use super::lacking::Lacking;
 use super::lookup::{Keys, NONE, mix};
-use super::matching::{Asked, BlockHits, Flags, Hit, IdColumns, Matcher, Sales, class_of, on_sale_by_role, role_of};
+use super::matching::{Asked, BlockHits, Hit, IdColumns, Matcher, Sales, on_sale_by_role, role_of};
 use super::oddities::{self, BlockOddities, Gathered, Raw, RepeatedLine, Repeats};
 use super::parts::Parts;
+use super::passes::{OnSale, cells};
 use super::repeats::{Customers, Found, Sampled};
 use super::scan::{Numbers, TICKS, look, ticks};
 use super::unmet::{Unmet, unmet};
 use super::visits::{self, Visits};
-use crate::cells::{AmountSource, AmountSpec, Catalogue, CellRequest, CellSource, CellTable, Facts, LineCounts, MarkdownRule, OfferRule, Partition, ProductClass};
+use crate::cells::{AmountSource, AmountSpec, Catalogue, CellRequest, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition};
 use crate::error::Result;
-use crate::study::{Assignment, Day, Period};
+use crate::study::{Assignment, Day};
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
-const BLOCKS_AT_ONCE: usize = 64;
+pub(super) const BLOCKS_AT_ONCE: usize = 64;
 
 impl CellSource for Ledger {
     fn catalogue(&self) -> Catalogue<'_> {
@@ -43,240 +44,22 @@ impl CellSource for Ledger {
     }
 }
 
-/// The cells that one request asks for: a pass through the lines, and one more for a flag of general sales, for the baseline by days on sale, or where an
-/// amount turns out not to be exact.
-pub(super) fn cells(parts: &dyn Parts, request: CellRequest<'_>) -> Result<CellTable> {
-    let mut summing = Summing::new(parts, request)?;
-    while let Some(days) = summing.days() {
-        parts.each(days, &mut |part, before| summing.take(part, before))?;
-        summing.end_pass()?;
-    }
-    summing.finish()
-}
-
-/// The cells of several requests, in as many passes as the one of them that needs most.
-pub(super) fn cells_of_several(parts: &dyn Parts, requests: &[CellRequest<'_>]) -> Vec<Result<CellTable>> {
-    let mut all: Vec<Result<Summing<'_>>> = requests.iter().map(|request| Summing::new(parts, *request)).collect();
-    while let Some(days) = days_of_all(&all) {
-        let pass = parts.each(days, &mut |part, before| {
-            let mut flow = ControlFlow::Break(());
-            for one in &mut all {
-                match one.as_mut().map(|summing| summing.take(part, before)) {
-                    Ok(Ok(ControlFlow::Continue(()))) => flow = ControlFlow::Continue(()),
-                    Ok(Err(error)) => *one = Err(error),
-                    Ok(Ok(ControlFlow::Break(()))) | Err(_) => {}
-                }
-            }
-            Ok(flow)
-        });
-        for one in &mut all {
-            let Ok(summing) = one else { continue };
-            let ended = match &pass {
-                Err(error) if summing.days().is_some() => Err(error.again()),
-                _ => summing.end_pass(),
-            };
-            if let Err(error) = ended {
-                *one = Err(error);
-            }
-        }
-    }
-    all.into_iter().map(|one| one.and_then(Summing::finish)).collect()
-}
-
-/// The days from the first to the last that any wants lines of.
-fn days_of_all(all: &[Result<Summing<'_>>]) -> Option<RangeInclusive<i32>> {
-    let days = all.iter().flatten().filter_map(Summing::days);
-    days.reduce(|a, b| *a.start().min(b.start())..=*a.end().max(b.end()))
-}
-
 /// A request ready to be summed.
-struct Question<'a> {
-    request: CellRequest<'a>,
-    kept: &'a Kept,
-    asked: Asked<'a>,
-    plan: Vec<AmountPlan<'a>>,
-}
-
-/// A request under way.
-struct Summing<'a> {
-    parts: &'a dyn Parts,
-    question: Question<'a>,
-    /// The amounts that are taken for exact.
-    is_exact: Vec<bool>,
-    sums: Sums,
-    step: Step,
-}
-
-/// What the lines are gone through for.
-enum Step {
-    /// The flags of general sales.
-    Flags(Flags),
-    /// The sums.
-    Lines,
-    /// The sums once more, from the first part: some amounts are not exact.
-    LinesAgain,
-    /// The baseline weighted by days on sale.
-    OnSale(OnSale),
-    Done(Option<OnSale>),
-}
-
-/// The baseline, each line weighted by its product's share of promotion days on sale.
-struct OnSale {
-    share: Vec<Option<f64>>,
-    classes: Vec<(ProductClass, Vec<Vec<f64>>)>,
-}
-
-impl<'a> Summing<'a> {
-    fn new(parts: &'a dyn Parts, request: CellRequest<'a>) -> Result<Self> {
-        let kept = parts.kept();
-        let asked = Asked::new(&request, parts.integer_stores());
-        let plan = request.amounts.iter().map(|amount| AmountPlan::new(kept, request.partition, amount)).collect::<Result<Vec<_>>>()?;
-        let question = Question { request, kept, asked, plan };
-        let is_exact = vec![true; request.amounts.len()];
-        let sums = Sums::new(&question, &is_exact, Told::new(&question));
-        let step = if request.partition.markdown == MarkdownRule::Flag { Step::Flags(Flags::default()) } else { Step::Lines };
-        Ok(Self { parts, question, is_exact, sums, step })
-    }
-
-    /// The days of whose lines it wants the next pass; `None` when it is done.
-    fn days(&self) -> Option<RangeInclusive<i32>> {
-        let days_of = |period: Option<Period>| {
-            let spans = || self.question.request.partition.spans.iter().filter(|span| period.is_none_or(|period| span.period == period));
-            let first = spans().map(|span| span.days.first.epoch()).min().unwrap_or(0);
-            first..=spans().map(|span| span.days.last.epoch()).max().unwrap_or(first - 1)
-        };
-        match self.step {
-            Step::Flags(_) => Some(days_of(Some(Period::Promotion))),
-            Step::Lines | Step::LinesAgain => Some(days_of(None)),
-            Step::OnSale(_) => Some(days_of(Some(Period::Baseline))),
-            Step::Done(_) => None,
-        }
-    }
-
-    /// Takes in the lines of a part.
-    fn take(&mut self, part: &Ledger, before: u64) -> Result<ControlFlow<()>> {
-        let Some(days) = self.days() else { return Ok(ControlFlow::Break(())) };
-        if matches!(self.step, Step::LinesAgain) {
-            return Ok(ControlFlow::Break(()));
-        }
-        // The first part shows of what types ids are.
-        if before > 0 && !part.has_days(&days) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let ids = IdColumns::new(part)?;
-        match &mut self.step {
-            Step::Flags(flags) => Matcher::new(part, &self.question.asked, &ids)?.add_flags(flags, before)?,
-            Step::Lines => {
-                if !self.take_lines(part, before, &ids)? {
-                    self.step = Step::LinesAgain;
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            Step::OnSale(on_sale) => on_sale.take(&Reader::new(part, before, &self.question, &ids)?)?,
-            Step::LinesAgain | Step::Done(_) => {}
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    /// Sums the lines of a part; false where an amount that was taken for exact is not, and earlier parts have to be summed again.
-    fn take_lines(&mut self, part: &Ledger, before: u64, ids: &IdColumns) -> Result<bool> {
-        let reader = Reader::new(part, before, &self.question, ids)?;
-        // As long as no line was used, nothing was summed that has to be summed again.
-        let earlier = (self.sums.told.lines.used == 0).then(|| self.sums.told.clone());
-        loop {
-            match self.sums.read(&reader, self.parts)? {
-                Read::Whole => {
-                    if before > 0 {
-                        self.sums.told.visits.merge_some();
-                    }
-                    return Ok(true);
-                }
-                Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| self.is_exact[amount] = false),
-            }
-            let told = earlier.clone().unwrap_or_else(|| Told::new(&self.question));
-            self.sums = Sums::new(&self.question, &self.is_exact, told);
-            if earlier.is_none() {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// All parts were taken.
-    fn end_pass(&mut self) -> Result<()> {
-        let step = std::mem::replace(&mut self.step, Step::Done(None));
-        self.step = match step {
-            Step::Flags(flags) => {
-                self.question.asked.sales = Sales::Flag(flags.finish(self.question.request.partition)?);
-                Step::Lines
-            }
-            Step::Lines => {
-                self.sums.told.lacking.check(self.question.kept, self.question.request.partition, &self.question.plan)?;
-                let share = self.question.asked.share_on_sale(self.sums.told.stores.len());
-                if share.is_empty() { Step::Done(None) } else { Step::OnSale(OnSale::new(&self.question, share)) }
-            }
-            Step::LinesAgain => Step::Lines,
-            Step::OnSale(on_sale) => Step::Done(Some(on_sale)),
-            Step::Done(on_sale) => Step::Done(on_sale),
-        };
-        Ok(())
-    }
-
-    fn finish(self) -> Result<CellTable> {
-        let Self { parts, question, sums, step, .. } = self;
-        let on_sale = if let Step::Done(on_sale) = step { on_sale } else { None };
-        let CellRequest { partition, assignment, amounts } = question.request;
-        let Sums { tables, mut told, .. } = sums;
-        let facts = told.facts(parts, &question, on_sale)?;
-        told.visits.merge();
-        let baskets = if partition.baskets { told.visits.cells(partition, assignment.len()) } else { Vec::new() };
-        let redemptions = told.visits.redemptions(partition, assignment);
-        drop(told);
-        Ok(CellTable {
-            customers: assignment.len(),
-            atoms: partition.atoms(),
-            spans: partition.spans.clone(),
-            amounts: amounts.iter().map(|a| a.name.clone()).collect(),
-            baskets,
-            seen: tables.seen.clone(),
-            redemptions,
-            facts,
-            columns: tables.into_columns(),
-        })
-    }
-}
-
-impl OnSale {
-    fn new(question: &Question<'_>, share: Vec<Option<f64>>) -> Self {
-        let CellRequest { partition, assignment, amounts } = question.request;
-        let empty = || vec![vec![0.0; assignment.len()]; amounts.len()];
-        Self { share, classes: partition.classes.iter().map(|class| (*class, empty())).collect() }
-    }
-
-    /// Adds the baseline of a part.
-    fn take(&mut self, reader: &Reader<'_>) -> Result<()> {
-        let partition = reader.question.request.partition;
-        for (chunk, block) in reader.blocks() {
-            let found = reader.matcher.block(chunk, block)?;
-            for hit in found.hits.iter().filter(|h| partition.spans[usize::from(h.span)].period == Period::Baseline) {
-                let share = self.share.get(hit.product as usize).copied().flatten().unwrap_or(0.0);
-                let columns = &mut self.classes[class_of(partition, hit.product)].1;
-                for (column, values) in columns.iter_mut().zip(&reader.chunks[chunk].amounts) {
-                    column[hit.customer as usize] += share * values.at(hit);
-                }
-            }
-        }
-        Ok(())
-    }
+pub(super) struct Question<'a> {
+    pub(super) request: CellRequest<'a>,
+    pub(super) kept: &'a Kept,
+    pub(super) asked: Asked<'a>,
+    pub(super) plan: Vec<AmountPlan<'a>>,
 }
 
 /// A chunk of the ledger as summing sees it.
-struct Chunk<'c> {
+pub(super) struct Chunk<'c> {
     /// Lines before it, those of earlier parts among them.
     offset: u64,
     days: &'c [i32],
     quantity: &'c [f64],
     net_sales: &'c [f64],
-    amounts: Vec<Values<'c>>,
+    pub(super) amounts: Vec<Values<'c>>,
     /// The columns that are looked at for oddities.
     raw: Vec<Raw<'c>>,
     /// The unit cost of each line; `None` where no cost is asked for.
@@ -309,11 +92,11 @@ impl<'c> Chunk<'c> {
 }
 
 /// Matches the blocks of a part and reads the values of their hits.
-struct Reader<'r> {
-    question: &'r Question<'r>,
-    matcher: Matcher<'r>,
+pub(super) struct Reader<'r> {
+    pub(super) question: &'r Question<'r>,
+    pub(super) matcher: Matcher<'r>,
     part: &'r Ledger,
-    chunks: Vec<Chunk<'r>>,
+    pub(super) chunks: Vec<Chunk<'r>>,
     baskets: Option<Keys<'r>>,
 }
 
@@ -334,7 +117,7 @@ struct BlockRead {
 
 impl<'r> Reader<'r> {
     /// Of a part before which so many lines stand.
-    fn new(part: &'r Ledger, before: u64, question: &'r Question<'r>, ids: &'r IdColumns) -> Result<Self> {
+    pub(super) fn new(part: &'r Ledger, before: u64, question: &'r Question<'r>, ids: &'r IdColumns) -> Result<Self> {
         let matcher = Matcher::new(part, &question.asked, ids)?;
         let mut offset = before;
         let mut chunks = Vec::with_capacity(part.chunks());
@@ -346,7 +129,7 @@ impl<'r> Reader<'r> {
     }
 
     /// The blocks, by chunk.
-    fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<'r> {
         self.part.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block)))
     }
 
@@ -438,34 +221,34 @@ impl<'r> Reader<'r> {
 }
 
 /// How far reading came.
-enum Read {
+pub(super) enum Read {
     Whole,
     /// These amounts have values that are not exact.
     NotExact(Vec<usize>),
 }
 
 /// The sums while they grow.
-struct Sums {
-    tables: Tables,
-    told: Told,
+pub(super) struct Sums {
+    pub(super) tables: Tables,
+    pub(super) told: Told,
     /// Whether all lines were looked at for values that cannot be reckoned with.
     checked: bool,
 }
 
 /// What lines tell besides their sums.
 #[derive(Clone)]
-struct Told {
+pub(super) struct Told {
     /// What was found of each amount so far.
     looks: Vec<Numbers>,
-    visits: Visits,
-    lines: LineCounts,
-    stores: HashSet<u64>,
-    lacking: Lacking,
+    pub(super) visits: Visits,
+    pub(super) lines: LineCounts,
+    pub(super) stores: HashSet<u64>,
+    pub(super) lacking: Lacking,
     gathered: Gathered,
 }
 
 /// Sums by customer, atom and amount.
-struct Tables {
+pub(super) struct Tables {
     customers: usize,
     atoms: usize,
     amounts: usize,
@@ -476,16 +259,16 @@ struct Tables {
     /// Which amounts have a place in `exact`, in `real`.
     exact_amounts: Vec<usize>,
     real_amounts: Vec<usize>,
-    seen: Vec<u32>,
+    pub(super) seen: Vec<u32>,
 }
 
 impl Sums {
-    fn new(question: &Question<'_>, is_exact: &[bool], told: Told) -> Self {
+    pub(super) fn new(question: &Question<'_>, is_exact: &[bool], told: Told) -> Self {
         Self { tables: Tables::new(question, is_exact), told, checked: false }
     }
 
     /// Sums all blocks of a part, or names amounts that are not exact and were taken for it.
-    fn read(&mut self, reader: &Reader<'_>, parts: &dyn Parts) -> Result<Read> {
+    pub(super) fn read(&mut self, reader: &Reader<'_>, parts: &dyn Parts) -> Result<Read> {
         let blocks: Vec<(usize, usize)> = reader.blocks().collect();
         let used = AtomicU64::new(self.told.lines.used);
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
@@ -569,9 +352,9 @@ impl Tables {
 
     /// The columns of atoms and amounts, customers in order. Some rows at a time, of which every column takes what is its own: read column by column, each
     /// value would come from far away. A large table gives back the memory of its last rows as soon as the columns have them.
-    fn into_columns(mut self) -> Vec<Vec<f64>> {
+    pub(super) fn into_columns(mut self) -> Vec<Vec<f64>> {
         const ROWS: usize = 64;
-        const LARGE: usize = 1 << 23;
+        const LARGE: usize = 1 << 20;
         let (exact_width, real_width) = (self.atoms * self.exact_amounts.len(), self.atoms * self.real_amounts.len());
         let pieces = if self.exact.len() + self.real.len() > LARGE { 16 } else { 1 };
         let a_piece = self.customers.div_ceil(pieces).max(1);
@@ -581,7 +364,8 @@ impl Tables {
         let mut end = self.customers;
         while end > 0 {
             let begin = (end - 1) / a_piece * a_piece;
-            let sources: Vec<Source<'_>> = (0..self.atoms).flat_map(|atom| (0..self.amounts).map(move |amount| (atom, amount))).map(|at| self.source(at)).collect();
+            let sources: Vec<Source<'_>> =
+                (0..self.atoms).flat_map(|atom| (0..self.amounts).map(move |amount| (atom, amount))).map(|at| self.source(at)).collect();
             columns.par_chunks_mut(a_thread).zip(sources.par_chunks(a_thread)).for_each(|(columns, sources)| {
                 for from in (begin..end).step_by(ROWS) {
                     let some = from..(from + ROWS).min(end);
@@ -611,7 +395,7 @@ impl Tables {
 }
 
 impl Told {
-    fn new(question: &Question<'_>) -> Self {
+    pub(super) fn new(question: &Question<'_>) -> Self {
         let Question { kept, asked, plan, .. } = question;
         Self {
             looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
@@ -632,7 +416,7 @@ impl Told {
         self.stores.extend(block.stores);
     }
 
-    fn facts(&mut self, parts: &dyn Parts, question: &Question<'_>, on_sale: Option<OnSale>) -> Result<Facts> {
+    pub(super) fn facts(&mut self, parts: &dyn Parts, question: &Question<'_>, on_sale: Option<OnSale>) -> Result<Facts> {
         let read = parts.lines();
         let outside_windows = read - self.lines.used - self.lines.outside_assignment;
         let without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
@@ -689,4 +473,38 @@ fn pieces<T>(table: &mut [T], size: usize, ranges: usize) -> Vec<&mut [T]> {
         rest = tail;
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_table_becomes_the_columns_that_a_small_one_becomes() {
+        // 7 atoms of 3 amounts, of which the second is not exact; the larger table is given back in pieces.
+        for customers in [0, 1, 63, 1_000, 60_001] {
+            let (atoms, exact, real) = (7, 2, 1);
+            let table = Tables {
+                customers,
+                atoms,
+                amounts: exact + real,
+                exact: (0..(customers * atoms * exact) as i64).map(|at| 10_000 * at).collect(),
+                real: (0..customers * atoms * real).map(|at| at as f64 / 2.0).collect(),
+                exact_amounts: vec![0, 2],
+                real_amounts: vec![1],
+                seen: Vec::new(),
+            };
+            let columns = table.into_columns();
+            assert_eq!(columns.len(), 21);
+            for (place, column) in columns.iter().enumerate() {
+                let (atom, amount) = (place / 3, place % 3);
+                let value = |customer: usize| match amount {
+                    1 => (customer * atoms + atom) as f64 / 2.0,
+                    _ => ((customer * atoms + atom) * exact + amount / 2) as f64,
+                };
+                assert_eq!(column.len(), customers);
+                assert!(column.iter().enumerate().all(|(customer, found)| *found == value(customer)), "{customers} {place}");
+            }
+        }
+    }
 }

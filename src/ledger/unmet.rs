@@ -250,8 +250,8 @@ struct Walk<'a> {
     spans: &'a [Span],
 }
 
-/// Some lines of a part.
-struct Rows<'a> {
+/// A block of the lines of a part.
+struct Block<'a> {
     part: &'a Ledger,
     ids: &'a IdColumns,
     chunk: usize,
@@ -261,7 +261,7 @@ struct Rows<'a> {
 
 impl Walk<'_> {
     /// What `look` tells of the lines in the windows, `most` at most: of some lines, and at most so many of them.
-    fn all(&self, most: u64, look: impl Fn(&Rows<'_>, usize) -> Result<Look> + Sync) -> Result<Look> {
+    fn all(&self, most: u64, look: impl Fn(&Block<'_>, usize) -> Result<Look> + Sync) -> Result<Look> {
         let first = self.spans.iter().map(|s| s.days.first.epoch()).min().unwrap_or(i32::MAX);
         let last = self.spans.iter().map(|s| s.days.last.epoch()).max().unwrap_or(i32::MIN);
         let mut told = Look::default();
@@ -271,7 +271,7 @@ impl Walk<'_> {
             for (chunk, days) in part.blocks.iter().enumerate() {
                 let rows = part.day_chunk(chunk)?.len();
                 let within = days.iter().enumerate().filter(|(_, (low, high))| *high >= first && *low <= last);
-                blocks.extend(within.map(|(block, _)| Rows { part, ids: &ids, chunk, rows: block * BLOCK..rows.min((block + 1) * BLOCK) }));
+                blocks.extend(within.map(|(block, _)| Block { part, ids: &ids, chunk, rows: block * BLOCK..rows.min((block + 1) * BLOCK) }));
             }
             for some in blocks.chunks(BLOCKS_AT_ONCE) {
                 let looks: Vec<Look> = some.par_iter().map(|lines| look(lines, usize::MAX)).collect::<Result<_>>()?;
@@ -293,7 +293,7 @@ impl Walk<'_> {
     }
 }
 
-impl Rows<'_> {
+impl Block<'_> {
     /// Those whose day lies in a window.
     fn within(&self, spans: &[Span]) -> Result<impl Iterator<Item = usize>> {
         let days = self.part.day_chunk(self.chunk)?;

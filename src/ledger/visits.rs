@@ -115,3 +115,29 @@ impl Visits {
         Some(counts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visits_merged_now_and_then_are_those_merged_at_the_end() {
+        let (mut now_and_then, mut at_the_end) = (Visits::default(), Visits::default());
+        for part in 0..5_u32 {
+            let mut more = Visits::default();
+            for line in 0..700_000_u32 {
+                // Customers in turn, so that no neighbours are of one basket; every basket comes back in every part.
+                more.add(line % 70_000, u64::from(line / 70_000), Role::ALL[part as usize % 3], (part % 4) as u8, part == 3);
+            }
+            at_the_end.extend(Visits { visits: more.visits.clone(), merged: 0 });
+            now_and_then.extend(more);
+            now_and_then.merge_some();
+        }
+        assert_eq!(at_the_end.visits.len(), 3_500_000);
+        assert!(now_and_then.visits.len() < 2_200_000, "{}", now_and_then.visits.len());
+        now_and_then.merge();
+        at_the_end.merge();
+        assert_eq!(at_the_end.visits.len(), 700_000);
+        assert_eq!(now_and_then.visits, at_the_end.visits);
+    }
+}

@@ -5,8 +5,8 @@
 //! [`Ledger`](super::Ledger), matched and read as one, and the sums go on from batch to batch in the order of rows.
 //!
 //! # What it costs
-//! Every pass reads and checks its batches anew. Passed over without being read are batches of a file whose days all lie outside the windows in question, so
-//! that lines in the order of time cost by the windows.
+//! Every pass reads and checks its batches anew, one at a time. Batches whose days all lie outside the windows in question are passed over; those of a file are
+//! not even read, so that lines in the order of time cost by the windows.
 //!
 //! | step | passes |
 //! |---|---|
@@ -23,20 +23,26 @@
 //! [`Batches::with_bytes_at_once`].
 //!
 //! # What memory it needs
-//! Nothing grows with the lines but the baskets. With `b` lines a batch, `w` bytes a line of the columns kept, `m` amounts, `c` assigned customers, `a` atoms
-//! times amounts, and `v` distinct baskets of assigned customers in the windows, in bytes about
+//! Nothing grows with the lines but the baskets. With `b` lines a batch, `w` bytes a line of the columns kept, `m` amounts, `c` assigned customers, `a` columns
+//! of cells (atoms times amounts, 4 of baskets a period, and with general sales classes times amounts), and `v` distinct baskets of assigned customers in the
+//! windows, the cells take about
 //!
 //! ```text
-//! b (2 w + 32 + 8 m)  +  c (8 a + 8 bytes of baskets and ids)  +  32 v
+//! b (2 w + 32 + 8 m)  +  c (8 a + 32)  +  32 v + 6e7        bytes
 //! ```
 //!
-//! The first term is the batch as it is read, as it is kept, and its lines in the windows; the second the table of cells that every source makes; the third the
-//! baskets while they are told apart (none where baskets are not counted). Once the cells are made, a measurement needs what it needs on any source. A million
-//! lines of eight columns are about 200 MB; 1.7 million customers with 85 columns of cells are 1.2 GB.
+//! The first term is a batch as it is read, as it is kept, and its lines in the windows: some 100 to 200 MB for a million lines of eight columns. The second is
+//! the table of cells, which is the same from every source. The third is the baskets while they are told apart; none where baskets are not counted. Once the
+//! cells are made, a measurement needs what it needs from any source, up to as much again for each customer. A portfolio needs the second and third term for
+//! each promotion of a pass.
+//!
+//! So the lines may be as many as the disk holds, and the customers of one promotion are bounded by the memory: with all that general sales and baskets ask for,
+//! about two kilobytes each.
 //!
 //! # Where it differs from the ledger
-//! - The source is asked several times and must give the same lines in the same order, in the same batches. Each batch is held against what it was at first: its
-//!   number of lines, columns and types, days, quantities and net sales. A difference is an error, never another number.
+//! - The source is asked several times and must give the same lines in the same order, in the same batches. Each batch that is read is held against what it was
+//!   at first: its number of lines, columns and types, days, quantities and net sales. A difference is an error, never another number. Batches behind the last
+//!   that has a day in question are not asked for again.
 //! - A column must have the same type in all batches; a batch in which an id column is all null must have the type of the others.
 //! - Problems of different batches are told together, as those of one table: row numbers count from the first line of all, and rows with the same problem are
 //!   added up. After a problem of a whole column no further batch is looked at.
@@ -53,7 +59,7 @@ use self::survey::{Batch, Survey, differing_column};
 use super::kept::Kept;
 use super::lines::{covered, other_ids};
 use super::parts::{Look, Parts};
-use super::sums;
+use super::passes;
 use super::unmet::{Unmet, unmet};
 use super::{Columns, Ledger, ProductTable};
 use crate::cells::{AmountSpec, Catalogue, CellRequest, CellSource, CellTable, Partition};
@@ -90,7 +96,7 @@ pub struct Batches {
     source: Box<Source>,
     columns: Columns,
     kept: Kept,
-    batches: Vec<Batch>,
+    parts: Vec<Batch>,
     lines: u64,
     schema: SchemaRef,
     /// Amounts that cannot be reckoned with, on any line.
@@ -144,14 +150,16 @@ impl Batches {
         let mut problems = Problems::default();
         let products = problems.take(ProductTable::from_frame(products, columns))?;
         let survey = problems.take(Survey::of(&mut *source(), columns))?;
-        if let (Some(products), Some(survey)) = (&products, &survey) {
-            other_ids(products, survey.product_kind, columns).into_iter().for_each(|problem| problems.push(problem));
+        if let (Some(products), Some(survey)) = (&products, &survey)
+            && let Some(problem) = other_ids(products, survey.product_kind, columns)
+        {
+            problems.push(problem);
         }
         problems.finish()?;
         let (Some(products), Some(survey)) = (products, survey) else { return Err(ErrorKind::Frame("nothing was read".into()).into()) };
         let Survey { batches, lines, schema, numbers, texts, has, days, unusable, .. } = survey;
         let kept = Kept { numbers, texts, has, products, days: covered(columns, days)?, user_measures: columns.measures() };
-        Ok(Self { source, columns: columns.clone(), kept, batches, lines, schema, unusable, bytes_at_once: BYTES_AT_ONCE })
+        Ok(Self { source, columns: columns.clone(), kept, parts: batches, lines, schema, unusable, bytes_at_once: BYTES_AT_ONCE })
     }
 
     /// The same where a portfolio makes so many bytes of cells in one pass, and one promotion at least: 512 MiB as long as nothing is said.
@@ -185,7 +193,7 @@ impl Batches {
     /// How many batches there are, those without a line included.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.batches.len()
+        self.parts.len()
     }
 
     /// The days they cover: as said by [`Columns::days`], else the first and last day found.
@@ -203,8 +211,8 @@ impl Batches {
     /// Hands over some batches, in order, until `look` breaks off.
     fn some(&self, wanted: impl Fn(&Batch) -> bool, look: &mut Look<'_>) -> Result<()> {
         let mut frames = (self.source)();
-        let Some(last) = self.batches.iter().rposition(&wanted) else { return Ok(()) };
-        for (index, batch) in self.batches[..=last].iter().enumerate() {
+        let Some(last) = self.parts.iter().rposition(&wanted) else { return Ok(()) };
+        for (index, batch) in self.parts[..=last].iter().enumerate() {
             if !wanted(batch) {
                 let lines = frames.pass_over().unwrap_or_else(|| Err(self.ended(batch)))?;
                 lines.map_or(Ok(()), |lines| same_lines(index, batch, lines))?;
@@ -215,11 +223,9 @@ impl Batches {
                 return Ok(());
             }
         }
-        // Where the last one was wanted, another would have been too.
-        match frames.next() {
-            Some(more) if last + 1 == self.batches.len() => Err(self.further(&more?)),
-            _ => Ok(()),
-        }
+        // What comes behind the last that is wanted is not asked for.
+        let more = if last + 1 == self.parts.len() { frames.next() } else { None };
+        more.map_or(Ok(()), |more| Err(self.further(&more?)))
     }
 
     /// A batch as a ledger, if it is what it was.
@@ -292,13 +298,10 @@ impl Parts for Batches {
 
     fn product(&self, row: u64) -> Result<Option<String>> {
         let mut found = None;
-        self.some(
-            |batch| (batch.before..batch.before + batch.lines).contains(&row),
-            &mut |part, before| {
-                found = part.product(row - before)?;
-                Ok(ControlFlow::Break(()))
-            },
-        )?;
+        self.some(|batch| (batch.before..batch.before + batch.lines).contains(&row), &mut |part, before| {
+            found = part.product(row - before)?;
+            Ok(ControlFlow::Break(()))
+        })?;
         Ok(found)
     }
 }
@@ -309,11 +312,11 @@ impl CellSource for Batches {
     }
 
     fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable> {
-        sums::cells(self, CellRequest { partition, assignment, amounts })
+        passes::cells(self, CellRequest { partition, assignment, amounts })
     }
 
     fn cells_of_several(&self, requests: &[CellRequest<'_>]) -> Vec<Result<CellTable>> {
-        sums::cells_of_several(self, requests)
+        passes::cells_of_several(self, requests)
     }
 
     fn bytes_at_once(&self) -> Option<u64> {
@@ -328,6 +331,6 @@ impl CellSource for Batches {
 impl fmt::Debug for Batches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Batches");
-        shown.field("lines", &self.lines).field("batches", &self.batches.len()).field("days", &self.kept.days).finish_non_exhaustive()
+        shown.field("lines", &self.lines).field("batches", &self.parts.len()).field("days", &self.kept.days).finish_non_exhaustive()
     }
 }

@@ -91,7 +91,8 @@ impl Survey {
                 }
                 Err(error) if error.problems().is_empty() => return Err(error),
                 Err(error) => {
-                    let (of_values, others): (Vec<_>, Vec<_>) = error.problems().iter().cloned().partition(|problem| problem.remedy == AMOUNT_REMEDY && problem.fault != Fault::Null);
+                    let (of_values, others): (Vec<_>, Vec<_>) =
+                        error.problems().iter().cloned().partition(|problem| problem.remedy == AMOUNT_REMEDY && problem.fault != Fault::Null);
                     add_problems(&mut unusable, &of_values, lines);
                     add_problems(&mut problems, &others, lines);
                     // What is wrong with a whole column is wrong with all of it.
@@ -140,7 +141,8 @@ impl Survey {
 /// Adds problems of a batch before which so many lines stand: rows count from the first line of all, and the same problem is told once.
 fn add_problems(known: &mut Vec<Problem>, more: &[Problem], before: u64) {
     for problem in more {
-        let is_same = |other: &&mut Problem| (other.fault, &other.text, &other.column, &other.remedy) == (problem.fault, &problem.text, &problem.column, &problem.remedy);
+        let is_same =
+            |other: &&mut Problem| (other.fault, &other.text, &other.column, &other.remedy) == (problem.fault, &problem.text, &problem.column, &problem.remedy);
         if let Some(same) = known.iter_mut().find(is_same) {
             same.count = same.count.zip(problem.count).map(|(count, more)| count + more);
         } else {
@@ -153,7 +155,15 @@ fn add_problems(known: &mut Vec<Problem>, more: &[Problem], before: u64) {
 pub(super) fn differing_column(known: &Schema, found: &Schema) -> Option<(String, String)> {
     // Numbers and texts are kept under a name that begins with what they are.
     let plain = |name: &str| name.split_once(':').map_or(name, |(_, name)| name).to_owned();
-    let kind = |dtype: &DataType| if dtype.is_integer() { "integers" } else if *dtype == DataType::String { "text" } else { "numbers" };
+    let kind = |dtype: &DataType| {
+        if dtype.is_integer() {
+            "integers"
+        } else if *dtype == DataType::String {
+            "text"
+        } else {
+            "numbers"
+        }
+    };
     for (name, dtype) in known.iter() {
         match found.get(name) {
             None => return Some((plain(name), "the column is missing, which was there".to_owned())),
