@@ -109,7 +109,7 @@ impl<'a> Summing<'a> {
         let days_of = |period: Option<Period>| {
             let spans = || self.question.request.partition.spans.iter().filter(|span| period.is_none_or(|period| span.period == period));
             let first = spans().map(|span| span.days.first.epoch()).min().unwrap_or(0);
-            first..=spans().map(|span| span.days.last.epoch()).max().unwrap_or(first - 1)
+            first..=spans().map(|span| span.days.last.epoch()).max().unwrap_or(first.saturating_sub(1))
         };
         match self.step {
             Step::Flags(_) => Some(days_of(Some(Period::Promotion))),
@@ -177,6 +177,7 @@ impl<'a> Summing<'a> {
             }
             Step::Lines => {
                 self.sums.told.lacking.check(self.question.kept, self.question.request.partition, &self.question.plan)?;
+                self.sums.told.visits.merge();
                 let share = self.question.asked.share_on_sale(self.sums.told.stores.len());
                 if share.is_empty() { Step::Done(None) } else { Step::OnSale(OnSale::new(&self.question, share)) }
             }
@@ -193,8 +194,7 @@ impl<'a> Summing<'a> {
         let CellRequest { partition, assignment, amounts } = question.request;
         let Sums { mut tables, mut told, .. } = sums;
         let facts = told.facts(parts, &question, on_sale)?;
-        let mut visits = told.visits;
-        visits.merge();
+        let visits = told.visits;
         let baskets = if partition.baskets { visits.cells(partition, assignment.len()) } else { Vec::new() };
         let redemptions = visits.redemptions(partition, assignment);
         drop(visits);

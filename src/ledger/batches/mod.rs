@@ -19,8 +19,8 @@
 //! | an example of a line that stands more than once | the one batch that has it |
 //! | weekly curves | as the cells, three times and more |
 //!
-//! Many promotions share these passes: a [`Portfolio`](crate::portfolio::Portfolio) makes the cells of as many at once as fit into
-//! [`Batches::with_bytes_at_once`].
+//! Many promotions share the passes for their cells: a [`Portfolio`](crate::portfolio::Portfolio) makes the cells of as many at once as fit into
+//! [`Batches::with_bytes_at_once`]. Those for ids that meet no line and for an example are each promotion's own.
 //!
 //! # What memory it needs
 //! Nothing grows with the lines but the baskets. With `b` lines a batch, `w` bytes a line of the columns kept, `m` amounts, `c` assigned customers, `a` columns

@@ -66,7 +66,7 @@ impl Survey {
     pub(super) fn of(frames: &mut dyn Frames, columns: &Columns) -> Result<Self> {
         let (mut lines, mut batches, mut survey) = (0, Vec::new(), None::<Self>);
         let (mut problems, mut unusable) = (Vec::new(), Vec::new());
-        for frame in frames {
+        for (frame, number) in frames.zip(1..) {
             let frame = frame?;
             let height = frame.height() as u64;
             if height == 0 {
@@ -82,7 +82,7 @@ impl Survey {
                     match &mut survey {
                         None => survey = Some(Self::begin(&part)?),
                         Some(survey) => {
-                            if let Some(problem) = survey.add(&part, lines, batches.len()) {
+                            if let Some(problem) = survey.add(&part, lines, number) {
                                 problems.push(problem);
                                 break;
                             }
