@@ -14,7 +14,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use output::{csv_of, folder, not_an_input, print, same_file};
-use promolift::files::Inputs;
+use promolift::cells::CellSource;
+use promolift::files::{Files, Inputs};
+use promolift::measure::Weekly;
 use promolift::prelude::*;
 
 /// What did this promotion really earn?
@@ -42,6 +44,9 @@ struct Arguments {
     /// Attributes of customers, one row a customer
     #[arg(long, value_name = "FILE", requires = "transactions")]
     customers: Option<PathBuf>,
+    /// Read the transactions, a Parquet file or a folder of such, in batches: for more lines than fit into memory
+    #[arg(long, requires = "transactions")]
+    batches: bool,
     /// How to estimate; wins over the promotion file
     #[arg(long, value_name = "NAME", value_parser = estimators())]
     estimator: Option<EstimatorName>,
@@ -91,24 +96,24 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let progress = spinner();
     progress.set_message("reading files");
-    let opened = inputs(arguments).open().map_err(|e| e.to_string())?;
-    let mut study = opened.study;
-    study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
-    progress.set_message("measuring");
-    let files = opened.files;
-    for (option, path) in arguments.outputs() {
-        not_an_input(option, path, files.paths())?;
-    }
-    // Problems of values are found here, when the files are read already: they are told with their file.
-    let explained = |error| files.explain(error).to_string();
-    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
-    ledger.check().map_err(explained)?;
-    let measurement = study.measure(&ledger).map_err(explained)?;
-    let weekly = match &arguments.weekly {
-        Some(path) => Some((path, study.weekly(&ledger).map_err(explained)?)),
-        None => None,
+    let inputs = inputs(arguments);
+    let Results { measurement, weekly } = if arguments.batches {
+        let opened = inputs.open_batches().map_err(|e| e.to_string())?;
+        let batches = opened.batches;
+        batches.check().map_err(|error| opened.files.explain(error).to_string())?;
+        progress.set_message(format!("measuring {} lines in {} batches", batches.len(), batches.count()));
+        measured(arguments, opened.study, &opened.files, &batches)?
+    } else {
+        let opened = inputs.open().map_err(|e| e.to_string())?;
+        progress.set_message("measuring");
+        // Problems of values are found here, when the files are read already: they are told with their file.
+        let explained = |error| opened.files.explain(error).to_string();
+        let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
+        ledger.check().map_err(explained)?;
+        measured(arguments, opened.study, &opened.files, &ledger)?
     };
     progress.finish_and_clear();
+    let weekly = arguments.weekly.as_ref().zip(weekly);
     if let Some((path, weekly)) = &weekly {
         print(&csv_of(&weekly.frame().map_err(|e| e.to_string())?)?, Some(path))?;
         eprintln!("wrote {}\n{}", path.display(), weekly.payback_text());
@@ -120,6 +125,23 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         eprintln!("wrote {}", path.display());
     }
     print(&rendered(&measurement, arguments.format)?, arguments.out.as_deref())
+}
+
+struct Results {
+    measurement: Measurement,
+    weekly: Option<Weekly>,
+}
+
+/// All that is asked of the lines.
+fn measured(arguments: &Arguments, mut study: Study, files: &Files, lines: &impl CellSource) -> Result<Results, String> {
+    for (option, path) in arguments.outputs() {
+        not_an_input(option, path, files.paths())?;
+    }
+    study.options.estimator = arguments.estimator.unwrap_or(study.options.estimator);
+    let explained = |error| files.explain(error).to_string();
+    let measurement = study.measure(lines).map_err(explained)?;
+    let weekly = arguments.weekly.as_ref().map(|_| study.weekly(lines)).transpose().map_err(explained)?;
+    Ok(Results { measurement, weekly })
 }
 
 impl Arguments {

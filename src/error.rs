@@ -49,6 +49,17 @@ impl Error {
         }
     }
 
+    /// The same error once more.
+    pub(crate) fn again(&self) -> Self {
+        match self.kind() {
+            ErrorKind::Input(problems) => ErrorKind::Input(problems.clone()),
+            ErrorKind::Estimate(undefined) => ErrorKind::Estimate(undefined.clone()),
+            ErrorKind::Output(text) => ErrorKind::Output(text.clone()),
+            ErrorKind::Frame(text) => ErrorKind::Frame(text.clone()),
+        }
+        .into()
+    }
+
     /// Whether one of the problems is `fault`.
     #[must_use]
     pub fn has(&self, fault: Fault) -> bool {

@@ -9,6 +9,8 @@ use super::read::{read_assignments, read_customers, read_products, read_transact
 use super::source::Source;
 use super::{Files, together};
 use crate::error::{Input, Problems, Result};
+#[cfg(feature = "parquet")]
+use crate::ledger::Batches;
 use crate::ledger::Columns;
 use crate::study::{Assignment, Study};
 
@@ -39,6 +41,19 @@ pub struct Opened {
     pub products: DataFrame,
     /// What the columns are called, and which are kept.
     pub columns: Columns,
+    /// Which file each input came from, to name it in problems that are found later: [`Files::explain`].
+    pub files: Files,
+}
+
+/// What the files of a study say, the lines in batches.
+#[cfg(feature = "parquet")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedBatches {
+    /// The question: promotion, assignment and options.
+    pub study: Study,
+    /// The transaction lines and the product table, checked.
+    pub batches: Batches,
     /// Which file each input came from, to name it in problems that are found later: [`Files::explain`].
     pub files: Files,
 }
@@ -74,6 +89,26 @@ impl Inputs {
                 Ok(Opened { study, transactions, products, columns: file.columns, files })
             }
             (transactions, products, assignment) => Err(together([transactions.err(), products.err(), assignment.err()])),
+        }
+    }
+
+    /// Reads all files but the transaction lines, which stay where they are: a Parquet file, or a folder of such, in batches as by
+    /// [`Batches::from_parquet`].
+    ///
+    /// # Errors
+    /// As [`Inputs::open`] and [`Batches::from_parquet`]; what is wrong with lines is told once the other files are as they should be.
+    #[cfg(feature = "parquet")]
+    pub fn open_batches(&self) -> Result<OpenedBatches> {
+        let file = PromotionFile::read(&self.promotion)?;
+        let products = read_products(&self.products, &file.columns);
+        let files = self.files(&file.files);
+        let assignment = self.assignment(&file).map_err(|error| files.explain(error));
+        match (products, assignment) {
+            (Ok(products), Ok(assignment)) => {
+                let batches = Batches::from_parquet([&self.transactions], products, &file.columns).map_err(|error| files.explain(error))?;
+                Ok(OpenedBatches { study: Study::new(file.promotion, assignment).with_options(file.options), batches, files })
+            }
+            (products, assignment) => Err(together([products.err(), assignment.err()])),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Files become the plain data and frames that the rest of the crate works with; nothing else in promolift opens a file.
 //! [`Inputs::open`] reads all of them and reports the problems of all at once; [`PromotionFile`] and the `read_*` functions
-//! read one each.
+//! read one each. [`Inputs::open_batches`] leaves the transaction lines in their Parquet files, for
+//! [`Batches`](crate::ledger::Batches) of them.
 //!
 //! CSV ids are text in every file, so 007 and 7 differ and ids of different files always meet. Parquet ids keep their type.
 //! The features `csv` and `parquet` say which tables can be read.
@@ -21,6 +22,8 @@
 // The feature `files` alone reads promotion files and no table.
 #![cfg_attr(not(any(feature = "csv", feature = "parquet")), allow(dead_code, unused_variables))]
 
+#[cfg(feature = "parquet")]
+mod batches;
 #[cfg(feature = "csv")]
 mod csv;
 mod inputs;
@@ -41,6 +44,8 @@ mod tests;
 
 use crate::error::{Error, ErrorKind};
 
+#[cfg(feature = "parquet")]
+pub use inputs::OpenedBatches;
 pub use inputs::{Inputs, Opened};
 pub use paths::Files;
 pub use promotion::PromotionFile;

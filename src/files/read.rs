@@ -19,6 +19,11 @@ const TRANSACTIONS: [&str; 5] = ["customer", "day", "product", "quantity", "net_
 /// # Errors
 /// An input error that lists every missing column and unreadable number, or says why the file cannot be read.
 pub fn read_transactions(path: impl AsRef<Path>, columns: &Columns) -> Result<DataFrame> {
+    table::read(&Source::new(path.as_ref(), Input::Transactions), &of_transactions(columns))
+}
+
+/// What is wanted of transaction lines.
+pub(super) fn of_transactions(columns: &Columns) -> Request {
     let name = |known| columns.name(known);
     let mut request = Request::default();
     for known in TRANSACTIONS {
@@ -39,7 +44,7 @@ pub fn read_transactions(path: impl AsRef<Path>, columns: &Columns) -> Result<Da
     if !columns.expressions().is_empty() {
         request = request.and_the_rest();
     }
-    table::read(&Source::new(path.as_ref(), Input::Transactions), &request.unlike(signatures(columns)))
+    request.unlike(signatures(columns))
 }
 
 /// Reads the product table, with all its columns: which of them a selection of products uses is the promotion's matter.

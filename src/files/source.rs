@@ -147,7 +147,7 @@ impl<'a> Source<'a> {
         self.problem(Fault::Empty, text).remedy("Export it again, with its rows").into()
     }
 
-    fn unreadable(&self, error: &io::Error) -> crate::Error {
+    pub(super) fn unreadable(&self, error: &io::Error) -> crate::Error {
         let (text, remedy) = match error.kind() {
             io::ErrorKind::NotFound => ("the file is not there".to_owned(), "Check the path; paths in a promotion file are relative to that file"),
             io::ErrorKind::PermissionDenied => ("the file may not be read".to_owned(), "Grant the right to read it"),

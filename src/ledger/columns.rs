@@ -158,6 +158,11 @@ impl Columns {
         &self.expressions
     }
 
+    /// The names of the measures.
+    pub(crate) fn measures(&self) -> Vec<String> {
+        self.expressions.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     pub(crate) fn ledger_days(&self) -> (Option<Day>, Option<Day>) {
         (self.first_day, self.last_day)
     }

@@ -64,19 +64,19 @@ impl Ledger {
         let lines = problems.take(lines)?;
         match (products, lines) {
             (Some(products), Some(lines)) => {
-                let ids = lines.product_kind;
-                if products.ids.kind() != ids && !products.ids.is_empty() {
-                    problems.push(
-                        Problem::new(Input::Products, Fault::IdTypes, format!("product ids are {} here and {ids} in the transactions", products.ids.kind()))
-                            .column(columns.name("product"))
-                            .remedy("Cast one of the two columns, so that ids can meet"),
-                    );
+                if let Some(problem) = other_ids(&products, lines.product_kind, columns) {
+                    problems.push(problem);
                 }
                 problems.finish()?;
                 lines.finish(products, columns)
             }
             _ => problems.finish().and_then(|()| Err(crate::error::ErrorKind::Frame("nothing was read".into()).into())),
         }
+    }
+
+    /// Reads lines without a product table: a part of a whole.
+    pub(super) fn part(lines: DataFrame, columns: &Columns) -> Result<Self> {
+        Reader::read(lines.lazy(), columns)?.align()?.part()
     }
 
     /// Reads a ledger from plain slices.
@@ -156,6 +156,21 @@ impl Ledger {
         &self.kept.products
     }
 
+    /// The first and last day of its lines.
+    pub(super) fn first_and_last_day(&self) -> (i32, i32) {
+        first_and_last(&self.blocks)
+    }
+
+    /// The columns as they are kept, with their types.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        self.frame.schema()
+    }
+
+    /// Whether a block may have a line on one of these days.
+    pub(crate) fn has_days(&self, days: &std::ops::RangeInclusive<i32>) -> bool {
+        self.blocks.iter().flatten().any(|(low, high)| low <= days.end() && days.start() <= high)
+    }
+
     /// How many chunks the columns have.
     pub(crate) fn chunks(&self) -> usize {
         self.blocks.len()
@@ -189,6 +204,34 @@ impl Ledger {
     pub(crate) fn column(&self, name: &str) -> Result<&Series> {
         Ok(self.frame.column(name)?.as_materialized_series())
     }
+}
+
+/// The problem of products whose ids are not of the kind that those of the transactions are.
+pub(super) fn other_ids(products: &ProductTable, kind: &str, columns: &Columns) -> Option<Problem> {
+    let here = products.ids.kind();
+    (here != kind && !products.ids.is_empty()).then(|| {
+        Problem::new(Input::Products, Fault::IdTypes, format!("product ids are {here} here and {kind} in the transactions"))
+            .column(columns.name("product"))
+            .remedy("Cast one of the two columns, so that ids can meet")
+    })
+}
+
+/// The problem of transactions without a line.
+pub(super) fn no_lines() -> Problem {
+    Problem::new(Input::Transactions, Fault::Empty, "there are no lines").remedy("Bring the transaction lines of both arms")
+}
+
+/// The days that a ledger covers whose lines have these first and last days.
+pub(super) fn covered(columns: &Columns, found: (i32, i32)) -> Result<DaySpan> {
+    let (first, last) = columns.ledger_days();
+    let (first, last) = (first.unwrap_or(Day::from_epoch(found.0)), last.unwrap_or(Day::from_epoch(found.1)));
+    DaySpan::new(first, last).ok_or_else(|| {
+        Problem::new(Input::Promotion, Fault::WindowOrder, "the ledger ends before it begins")
+            .column("ledger")
+            .value(last)
+            .remedy("Mend first_day or last_day")
+            .into()
+    })
 }
 
 /// What to do about an amount that cannot be reckoned with.
@@ -238,7 +281,7 @@ impl Reader {
             kept
         };
         if frame.height() == 0 {
-            return Err(Problem::new(Input::Transactions, Fault::Empty, "there are no lines").remedy("Bring the transaction lines of both arms").into());
+            return Err(no_lines().into());
         }
         Self::check(&frame, columns)
     }
@@ -376,20 +419,22 @@ struct Aligned {
 
 impl Aligned {
     fn finish(self, products: ProductTable, columns: &Columns) -> Result<Ledger> {
-        let blocks = self.blocks;
-        let found = blocks.iter().flatten().fold((i32::MAX, i32::MIN), |(low, high), (a, b)| (low.min(*a), high.max(*b)));
-        let (first, last) = columns.ledger_days();
-        let (first, last) = (first.unwrap_or(Day::from_epoch(found.0)), last.unwrap_or(Day::from_epoch(found.1)));
-        let days = DaySpan::new(first, last).ok_or_else(|| {
-            Problem::new(Input::Promotion, Fault::WindowOrder, "the ledger ends before it begins")
-                .column("ledger")
-                .value(last)
-                .remedy("Mend first_day or last_day")
-        })?;
-        let user_measures = columns.expressions().iter().map(|(name, _)| name.clone()).collect();
-        let kept = Kept { numbers: self.numbers, texts: self.texts, has: self.has, products, days, user_measures };
-        Ok(Ledger { frame: self.frame, blocks, kept })
+        let part = self.part()?;
+        let days = covered(columns, part.first_and_last_day())?;
+        Ok(Ledger { kept: Kept { products, days, user_measures: columns.measures(), ..part.kept }, ..part })
     }
+
+    /// The lines alone, with the days that they have.
+    fn part(self) -> Result<Ledger> {
+        let Self { frame, blocks, numbers, texts, has, .. } = self;
+        let days = covered(&Columns::default(), first_and_last(&blocks))?;
+        let kept = Kept { numbers, texts, has, products: ProductTable::empty(), days, user_measures: Vec::new() };
+        Ok(Ledger { frame, blocks, kept })
+    }
+}
+
+fn first_and_last(blocks: &[Vec<(i32, i32)>]) -> (i32, i32) {
+    blocks.iter().flatten().fold((i32::MAX, i32::MIN), |(low, high), (a, b)| (low.min(*a), high.max(*b)))
 }
 
 /// The columns to read, all missing ones reported at once.

@@ -103,14 +103,6 @@ impl Codes<'_> {
             Self::Texts(_, chunks) => chunks[chunk].get(row).map_or(0, text_key),
         }
     }
-
-    /// The id of one row as text, `None` for a null.
-    pub(crate) fn text(&self, chunk: usize, row: usize) -> Option<String> {
-        match self {
-            Self::Integers(_, chunks) => Some(chunks[chunk][row]).filter(|id| *id != i64::MIN).map(|id| id.to_string()),
-            Self::Texts(_, chunks) => chunks[chunk].get(row).map(str::to_owned),
-        }
-    }
 }
 
 /// A 64-bit key for a basket or store id. Integers are their own key; texts are hashed, with a chance of 1e-15 that two baskets of a

@@ -10,9 +10,10 @@ use super::Ledger;
 use super::frames::IdColumn;
 use super::lookup::{Codes, Keys, Lookup, NONE, text_key};
 use super::scan::BLOCK;
+use crate::cells::CellRequest;
 use crate::cells::{MarkdownRule, OfferRule, Partition, Role};
 use crate::error::{Fault, Input, Problem, Result};
-use crate::study::{Arm, Assignment, DaySpan, Ids, Period};
+use crate::study::{Arm, Assignment, DaySpan, Period};
 
 /// A line of an assigned customer in a window.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +32,7 @@ pub(super) struct Hit {
 #[derive(Debug, Default)]
 pub(super) struct BlockHits {
     pub(super) hits: Vec<Hit>,
-    pub(super) outside_windows: u64,
+    /// Lines in the windows, of customers not assigned.
     pub(super) outside_assignment: u64,
     /// Lines in the windows of each day, of customers assigned or not.
     pub(super) days: DayLines,
@@ -63,57 +64,111 @@ impl DayLines {
     }
 }
 
-/// The id columns a match needs, kept alive while their slices are used.
+/// The id columns of some lines, kept alive while their slices are used.
 pub(super) struct IdColumns {
-    customer: IdColumn,
-    product: IdColumn,
+    pub(super) customer: IdColumn,
+    pub(super) product: IdColumn,
+    pub(super) basket: Option<IdColumn>,
     store: Option<IdColumn>,
 }
 
 impl IdColumns {
     pub(super) fn new(ledger: &Ledger) -> Result<Self> {
-        let store = if ledger.kept.has.store { Some(ledger.ids("store")?) } else { None };
-        Ok(Self { customer: ledger.ids("customer")?, product: ledger.ids("product")?, store })
+        let optional = |name: &str, there: bool| if there { ledger.ids(name).map(Some) } else { Ok(None) };
+        let has = ledger.kept.has;
+        let (basket, store) = (optional("basket", has.basket)?, optional("store", has.store)?);
+        Ok(Self { customer: ledger.ids("customer")?, product: ledger.ids("product")?, basket, store })
     }
 }
 
-/// Everything needed to match a block.
-pub(super) struct Matcher<'a> {
-    ledger: &'a Ledger,
+/// What is asked of lines, ready to be matched with those of any ledger.
+pub(super) struct Asked<'a> {
     partition: &'a Partition,
-    arm: &'a [Arm],
-    customers: Codes<'a>,
-    pub(super) products: Codes<'a>,
-    pub(super) stores: Option<Keys<'a>>,
+    assignment: &'a Assignment,
+    customers: Lookup<'a>,
+    products: Lookup<'a>,
     pub(super) first_day: i32,
-    last_day: i32,
+    pub(super) last_day: i32,
     /// By day from `first_day`: 1 + the span, or 0.
     span_of_day: Vec<u8>,
     first_atoms: Vec<u16>,
     spans: usize,
-    /// The general-sale flags by chunk.
-    flags: Vec<Option<&'a BooleanArray>>,
     pub(super) sales: Sales,
     logged: HashSet<(u32, i32, u32)>,
 }
 
-/// The dictionaries of an assignment and a partition.
-pub(super) struct Dictionaries<'a> {
-    customers: Lookup<'a>,
-    products: Lookup<'a>,
-    customer_ids: &'a Ids,
-    product_ids: &'a Ids,
-}
-
-impl<'a> Dictionaries<'a> {
-    pub(super) fn new(assignment: &'a Assignment, partition: &'a Partition) -> Self {
+impl<'a> Asked<'a> {
+    /// The general sales by a flag are known once the lines are [looked through](Matcher::add_flags).
+    pub(super) fn new(request: &CellRequest<'a>, integer_stores: bool) -> Self {
+        let CellRequest { partition, assignment, .. } = *request;
+        let first_day = partition.spans.iter().map(|s| s.days.first.epoch()).min().unwrap_or(0);
+        let last_day = partition.spans.iter().map(|s| s.days.last.epoch()).max().unwrap_or(-1);
+        let length = usize::try_from(i64::from(last_day) - i64::from(first_day) + 1).unwrap_or(0);
+        let mut span_of_day = vec![0; length];
+        for (span, number) in partition.spans.iter().zip(1_u8..) {
+            for day in span.days.first.epoch()..=span.days.last.epoch() {
+                span_of_day[(day - first_day) as usize] = number;
+            }
+        }
+        let logged = match &partition.offer {
+            OfferRule::Log(log) => log.iter().map(|r| (r.customer, r.day, r.product.unwrap_or(NONE))).collect(),
+            _ => HashSet::new(),
+        };
+        let sales = match &partition.markdown {
+            MarkdownRule::None => Sales::None,
+            MarkdownRule::Flag => Sales::Flag(HashMap::new()),
+            MarkdownRule::Calendar(_) => Sales::Calendar(Sales::calendar(&partition.markdown, integer_stores)),
+        };
         Self {
+            partition,
+            assignment,
             customers: Lookup::new(&assignment.customers),
             products: Lookup::new(&partition.products),
-            customer_ids: &assignment.customers,
-            product_ids: &partition.products,
+            first_day,
+            last_day,
+            span_of_day,
+            first_atoms: partition.first_atoms(),
+            spans: partition.spans.len(),
+            sales,
+            logged,
         }
     }
+
+    /// How many days there are from the first to the last of all windows.
+    pub(super) fn days(&self) -> usize {
+        self.span_of_day.len()
+    }
+
+    /// For each product of the partition the share of the promotion's days on which it is on general sale; `None` where that is not seen.
+    pub(super) fn share_on_sale(&self, stores: usize) -> Vec<Option<f64>> {
+        let Some(span) = days_of(self.partition, Period::Promotion) else { return Vec::new() };
+        self.sales.share(self.partition.products.len(), span, stores)
+    }
+
+    fn is_offer(&self, hit: &Hit, day: i32, row: usize, discounts: &[&[f64]]) -> bool {
+        match &self.partition.offer {
+            OfferRule::None => false,
+            OfferRule::Discounts(_) => discounts.iter().map(|column| column[row]).sum::<f64>() != 0.0,
+            OfferRule::Target => self.assignment.arm[hit.customer as usize] == Arm::Target,
+            OfferRule::Log(_) => self.logged.contains(&(hit.customer, day, hit.product)) || self.logged.contains(&(hit.customer, day, NONE)),
+        }
+    }
+}
+
+/// The days of the first span of a period.
+fn days_of(partition: &Partition, period: Period) -> Option<DaySpan> {
+    partition.spans.iter().find(|s| s.period == period).map(|s| s.days)
+}
+
+/// Everything needed to match a block of a ledger.
+pub(super) struct Matcher<'a> {
+    ledger: &'a Ledger,
+    asked: &'a Asked<'a>,
+    customers: Codes<'a>,
+    pub(super) products: Codes<'a>,
+    pub(super) stores: Option<Keys<'a>>,
+    /// The general-sale flags by chunk.
+    flags: Vec<Option<&'a BooleanArray>>,
 }
 
 /// A chunk of flags.
@@ -137,52 +192,11 @@ pub(super) enum Sales {
 }
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(
-        ledger: &'a Ledger,
-        partition: &'a Partition,
-        assignment: &'a Assignment,
-        ids: &'a IdColumns,
-        dictionaries: &'a Dictionaries<'a>,
-    ) -> Result<Self> {
-        let customers = dictionaries.customers.bind(&ids.customer, "customer", Input::Assignment, dictionaries.customer_ids)?;
-        let products = dictionaries.products.bind(&ids.product, "product", Input::Promotion, dictionaries.product_ids)?;
-        let stores = ids.store.as_ref().map(Keys::new);
-        let first_day = partition.spans.iter().map(|s| s.days.first.epoch()).min().unwrap_or(0);
-        let last_day = partition.spans.iter().map(|s| s.days.last.epoch()).max().unwrap_or(-1);
-        let length = usize::try_from(i64::from(last_day) - i64::from(first_day) + 1).unwrap_or(0);
-        let mut span_of_day = vec![0; length];
-        for (span, number) in partition.spans.iter().zip(1_u8..) {
-            for day in span.days.first.epoch()..=span.days.last.epoch() {
-                span_of_day[(day - first_day) as usize] = number;
-            }
-        }
-        let logged = match &partition.offer {
-            OfferRule::Log(log) => log.iter().map(|r| (r.customer, r.day, r.product.unwrap_or(NONE))).collect(),
-            _ => HashSet::new(),
-        };
-        let mut matcher = Self {
-            ledger,
-            partition,
-            arm: &assignment.arm,
-            customers,
-            products,
-            stores,
-            first_day,
-            last_day,
-            span_of_day,
-            first_atoms: partition.first_atoms(),
-            spans: partition.spans.len(),
-            flags: if ledger.kept.has.flag { flags(ledger)? } else { Vec::new() },
-            sales: Sales::None,
-            logged,
-        };
-        matcher.sales = matcher.sales()?;
-        Ok(matcher)
-    }
-
-    /// How many days there are from the first to the last of all windows.
-    pub(super) fn days(&self) -> usize {
-        self.span_of_day.len()
+    pub(super) fn new(ledger: &'a Ledger, asked: &'a Asked<'a>, ids: &'a IdColumns) -> Result<Self> {
+        let customers = asked.customers.bind(&ids.customer, "customer", Input::Assignment, &asked.assignment.customers)?;
+        let products = asked.products.bind(&ids.product, "product", Input::Promotion, &asked.partition.products)?;
+        let flags = if ledger.kept.has.flag { flags(ledger)? } else { Vec::new() };
+        Ok(Self { ledger, asked, customers, products, stores: ids.store.as_ref().map(Keys::new), flags })
     }
 
     /// All hits of one block.
@@ -192,11 +206,10 @@ impl<'a> Matcher<'a> {
         let to = (from + BLOCK).min(days.len());
         let mut found = BlockHits::default();
         let (low, high) = self.ledger.blocks[chunk][block];
-        if high < self.first_day || low > self.last_day {
-            found.outside_windows = (to - from) as u64;
+        if high < self.asked.first_day || low > self.asked.last_day {
             return Ok(found);
         }
-        found.days = DayLines::new(low.max(self.first_day), high.min(self.last_day));
+        found.days = DayLines::new(low.max(self.asked.first_day), high.min(self.asked.last_day));
         match &self.customers {
             Codes::Integers(lookup, chunks) => {
                 self.candidates(&days[from..to], from, chunks[chunk][from..to].iter().copied(), |id| lookup.get(*id), &mut found);
@@ -213,7 +226,8 @@ impl<'a> Matcher<'a> {
     /// Lines in a window of an assigned customer. Lines of one basket stand together and of one day too: a day or a customer that repeats the line
     /// before is not looked up again.
     fn candidates<I: PartialEq>(&self, days: &[i32], from: usize, ids: impl Iterator<Item = I>, lookup: impl Fn(&I) -> u32, found: &mut BlockHits) {
-        let (mut outside_windows, mut outside_assignment) = (0, 0);
+        let (first_day, span_of_day) = (self.asked.first_day, self.asked.span_of_day.as_slice());
+        let mut outside_assignment = 0;
         let (mut last_day, mut span, mut day_begins) = (None, 0, from as u32);
         let (mut last_id, mut code) = (None, NONE);
         for ((&day, id), row) in days.iter().zip(ids).zip(from as u32..) {
@@ -221,10 +235,9 @@ impl<'a> Matcher<'a> {
                 found.days.add(last_day, row - day_begins);
                 day_begins = row;
                 last_day = Some(day);
-                span = self.span_of_day.get(day.wrapping_sub(self.first_day) as u32 as usize).copied().unwrap_or(0);
+                span = span_of_day.get(day.wrapping_sub(first_day) as u32 as usize).copied().unwrap_or(0);
             }
             if span == 0 {
-                outside_windows += 1;
                 continue;
             }
             if last_id.as_ref() != Some(&id) {
@@ -238,25 +251,26 @@ impl<'a> Matcher<'a> {
             found.hits.push(Hit { customer: code, row, product: NONE, atom: 0, span: span - 1, offer: false });
         }
         found.days.add(last_day, (from + days.len()) as u32 - day_begins);
-        found.outside_windows += outside_windows;
         found.outside_assignment += outside_assignment;
     }
 
     /// Product, atom and flags of each hit.
     fn classify(&self, chunk: usize, days: &[i32], found: &mut BlockHits) -> Result<()> {
-        let discounts = match &self.partition.offer {
+        let asked = self.asked;
+        let partition = asked.partition;
+        let discounts = match &partition.offer {
             OfferRule::Discounts(columns) => columns.iter().map(|c| self.ledger.number_chunk(c, chunk)).collect::<Result<Vec<_>>>()?,
             _ => Vec::new(),
         };
         for hit in &mut found.hits {
             let row = hit.row as usize;
             hit.product = self.products.get(chunk, row);
-            let class = class_of(self.partition, hit.product);
+            let class = class_of(partition, hit.product);
             let span = usize::from(hit.span);
-            hit.atom = self.first_atoms[class * self.spans + span];
-            let splits = self.partition.splits(self.partition.classes[class], &self.partition.spans[span]);
+            hit.atom = asked.first_atoms[class * asked.spans + span];
+            let splits = partition.splits(partition.classes[class], &partition.spans[span]);
             if splits.offer {
-                hit.offer = self.is_offer(hit, days[row], row, &discounts);
+                hit.offer = asked.is_offer(hit, days[row], row, &discounts);
                 hit.atom += u16::from(hit.offer);
             }
             if splits.marked_down && self.on_sale(hit.product, days[row], chunk, row) {
@@ -266,41 +280,22 @@ impl<'a> Matcher<'a> {
         Ok(())
     }
 
-    fn is_offer(&self, hit: &Hit, day: i32, row: usize, discounts: &[&[f64]]) -> bool {
-        match &self.partition.offer {
-            OfferRule::None => false,
-            OfferRule::Discounts(_) => discounts.iter().map(|column| column[row]).sum::<f64>() != 0.0,
-            OfferRule::Target => self.arm[hit.customer as usize] == Arm::Target,
-            OfferRule::Log(_) => self.logged.contains(&(hit.customer, day, hit.product)) || self.logged.contains(&(hit.customer, day, NONE)),
-        }
-    }
-
     fn on_sale(&self, product: u32, day: i32, chunk: usize, row: usize) -> bool {
-        self.sales.hold(product, day, || self.flag(chunk, row), || self.stores.as_ref().and_then(|keys| keys.get(chunk, row)))
+        self.asked.sales.hold(product, day, || self.flag(chunk, row), || self.stores.as_ref().and_then(|keys| keys.get(chunk, row)))
     }
 
     fn flag(&self, chunk: usize, row: usize) -> bool {
         self.flags.get(chunk).copied().flatten().is_some_and(|flags| flags.value(row))
     }
 
-    fn sales(&self) -> Result<Sales> {
-        match &self.partition.markdown {
-            MarkdownRule::None => Ok(Sales::None),
-            MarkdownRule::Flag => self.checked_flags().map(Sales::Flag),
-            MarkdownRule::Calendar(_) => Ok(Sales::Calendar(Sales::calendar(&self.partition.markdown, matches!(self.stores, Some(Keys::Integers(_)))))),
-        }
-    }
-
-    /// The flag of every listed product, day and store of the promotion, for all lines of the ledger: it must not depend on the customer.
-    fn checked_flags(&self) -> Result<HashMap<(u32, i32), (u32, u32)>> {
-        let promotion = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days);
-        let (mut flags, mut offset) = (Flags::default(), 0);
+    /// Adds the flag of every listed product, day and store of the promotion, for all lines of the ledger, of which so many stand before: it must not depend
+    /// on the customer.
+    pub(super) fn add_flags(&self, flags: &mut Flags, before: u64) -> Result<()> {
+        let Some(promotion) = days_of(self.asked.partition, Period::Promotion) else { return Ok(()) };
+        let mut offset = before as usize;
         for chunk in 0..self.ledger.chunks() {
             let days = self.ledger.day_chunk(chunk)?;
-            for (row, &day) in days.iter().enumerate() {
-                if !promotion.is_some_and(|span| span.contains(crate::study::Day::from_epoch(day))) {
-                    continue;
-                }
+            for (row, &day) in days.iter().enumerate().filter(|(_, day)| promotion.contains(crate::study::Day::from_epoch(**day))) {
                 let product = self.products.get(chunk, row);
                 if product == NONE {
                     continue;
@@ -310,13 +305,7 @@ impl<'a> Matcher<'a> {
             }
             offset += days.len();
         }
-        flags.finish(self.partition)
-    }
-
-    /// For each product of the partition the share of the promotion's days on which it is on general sale; `None` where that is not seen.
-    pub(super) fn share_on_sale(&self, stores: usize) -> Vec<Option<f64>> {
-        let Some(span) = self.partition.spans.iter().find(|s| s.period == Period::Promotion).map(|s| s.days) else { return Vec::new() };
-        self.sales.share(self.partition.products.len(), span, stores)
+        Ok(())
     }
 }
 

@@ -220,7 +220,7 @@ fn signs(hits: &[Hit], quantity: &[f64], values: &[f64]) -> Signs {
 }
 
 /// What all blocks so far tell.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gathered {
     signs: Vec<Signs>,
     magnitude: u128,

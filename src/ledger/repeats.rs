@@ -16,9 +16,11 @@ pub(super) struct Sampled {
     /// Of all that makes two lines the same.
     pub(super) key: u64,
     pub(super) customer: u32,
-    pub(super) chunk: u32,
-    /// Within the chunk.
-    pub(super) row: u32,
+    pub(super) day: i32,
+    /// Of the product.
+    pub(super) product: u64,
+    /// Among all lines, counted from 0.
+    pub(super) row: u64,
 }
 
 /// The customers looked at when there are so many used lines: the more lines, the fewer customers, each of them among those of fewer lines.
@@ -44,30 +46,30 @@ pub(super) struct Found {
     pub(super) looked_at: u64,
     /// Lines that repeat an earlier one.
     pub(super) repeated: u64,
-    /// The least of them in the order that was asked for.
+    /// The first of them by customer, day and product.
     pub(super) least: Option<Sampled>,
 }
 
 impl Found {
-    /// Looks through the lines of these customers; `order` must not tell two lines apart that are the same.
-    pub(super) fn among<K: Ord>(lines: &[Sampled], customers: Customers, order: impl Fn(&Sampled) -> K) -> Self {
+    /// Looks through the lines of these customers.
+    pub(super) fn among(lines: &[Sampled], customers: Customers) -> Self {
+        // It tells no two lines apart that are the same.
+        let order = |line: &Sampled| (line.customer, line.day, line.product);
         let mut found = Self::default();
         let looked_at = || lines.iter().filter(|line| customers.contain(line.customer));
         found.looked_at = looked_at().count() as u64;
         let mut seen = HashSet::with_capacity(found.looked_at as usize);
-        let mut least: Option<(K, Sampled)> = None;
+        let mut least: Option<Sampled> = None;
         for line in looked_at() {
             if seen.insert(line.key) {
                 continue;
             }
             found.repeated += 1;
-            let place = order(line);
-            if least.as_ref().is_none_or(|(least, _)| place < *least) {
-                least = Some((place, *line));
+            if least.is_none_or(|least| order(line) < order(&least)) {
+                least = Some(*line);
             }
         }
-        found.least = least.map(|(_, line)| line);
-        found
+        Self { least, ..found }
     }
 }
 

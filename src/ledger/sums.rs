@@ -1,8 +1,8 @@
 //! From hits to cells: sums of amounts, distinct baskets, counts of lines.
 //!
-//! Blocks are matched and read in parallel; then each thread adds the values of its own range of customers, in row order, so that no bit depends on
-//! the number of threads. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as integers. An
-//! amount is taken for exact until a value is found that is not; then the sums begin again.
+//! Blocks of a part of the lines are matched and read in parallel; then each thread adds the values of its own range of customers, in row order, so that no bit
+//! depends on the number of threads or parts. Every value is looked at as it is read: what is not finite stops, what is a whole number of ticks is summed as
+//! integers. An amount is taken for exact until a value is found that is not; then the sums begin again.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,20 +12,23 @@ use rayon::prelude::*;
 
 use super::Ledger;
 use super::amounts::{AmountPlan, LineColumns, LineOrProduct, OfChunk, Values};
+use super::kept::Kept;
 use super::lacking::Lacking;
 use super::lookup::{Keys, NONE, mix};
-use super::matching::{BlockHits, Dictionaries, Hit, IdColumns, Matcher, Sales, class_of, on_sale_by_role, role_of};
+use super::matching::{Asked, BlockHits, Hit, IdColumns, Matcher, Sales, on_sale_by_role, role_of};
 use super::oddities::{self, BlockOddities, Gathered, Raw, RepeatedLine, Repeats};
+use super::parts::Parts;
+use super::passes::{OnSale, cells};
 use super::repeats::{Customers, Found, Sampled};
 use super::scan::{Numbers, TICKS, look, ticks};
 use super::unmet::{Unmet, unmet};
 use super::visits::{self, Visits};
-use crate::cells::{AmountSource, AmountSpec, Catalogue, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition, ProductClass};
+use crate::cells::{AmountSource, AmountSpec, Catalogue, CellRequest, CellSource, CellTable, Facts, LineCounts, OfferRule, Partition};
 use crate::error::Result;
-use crate::study::{Assignment, Day, Period};
+use crate::study::{Assignment, Day};
 
 /// Blocks matched before their hits are summed: bounds the memory of hits.
-const BLOCKS_AT_ONCE: usize = 64;
+pub(super) const BLOCKS_AT_ONCE: usize = 64;
 
 impl CellSource for Ledger {
     fn catalogue(&self) -> Catalogue<'_> {
@@ -33,25 +36,7 @@ impl CellSource for Ledger {
     }
 
     fn cells(&self, partition: &Partition, assignment: &Assignment, amounts: &[AmountSpec]) -> Result<CellTable> {
-        let ids = IdColumns::new(self)?;
-        let dictionaries = Dictionaries::new(assignment, partition);
-        let matcher = Matcher::new(self, partition, assignment, &ids, &dictionaries)?;
-        let basket = if self.kept.has.basket { Some(self.ids("basket")?) } else { None };
-        let plan = amounts.iter().map(|amount| AmountPlan::new(&self.kept, partition, amount)).collect::<Result<Vec<_>>>()?;
-        let reader = Reader::new(self, partition, &matcher, &plan, basket.as_ref().map(Keys::new))?;
-        let blocks: Vec<(usize, usize)> =
-            self.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block))).collect();
-        let mut exact = vec![true; plan.len()];
-        let mut sums = loop {
-            let mut sums = Sums::new(self, partition, assignment.len(), &plan, &exact);
-            sums.gathered = Gathered::new(&oddities::columns(&self.kept, &plan), matcher.first_day, matcher.days());
-            match sums.read(&reader, &blocks)? {
-                Read::Whole => break sums,
-                Read::NotExact(amounts) => amounts.into_iter().for_each(|amount| exact[amount] = false),
-            }
-        };
-        let facts = sums.facts(&matcher, &reader)?;
-        sums.finish(amounts, assignment, facts)
+        cells(self, CellRequest { partition, assignment, amounts })
     }
 
     fn unmet(&self, partition: &Partition, assignment: &Assignment, cells: &CellTable) -> Result<Option<Unmet>> {
@@ -59,14 +44,22 @@ impl CellSource for Ledger {
     }
 }
 
+/// A request ready to be summed.
+pub(super) struct Question<'a> {
+    pub(super) request: CellRequest<'a>,
+    pub(super) kept: &'a Kept,
+    pub(super) asked: Asked<'a>,
+    pub(super) plan: Vec<AmountPlan<'a>>,
+}
+
 /// A chunk of the ledger as summing sees it.
-struct Chunk<'c> {
-    /// Lines before it.
+pub(super) struct Chunk<'c> {
+    /// Lines before it, those of earlier parts among them.
     offset: u64,
     days: &'c [i32],
     quantity: &'c [f64],
     net_sales: &'c [f64],
-    amounts: Vec<Values<'c>>,
+    pub(super) amounts: Vec<Values<'c>>,
     /// The columns that are looked at for oddities.
     raw: Vec<Raw<'c>>,
     /// The unit cost of each line; `None` where no cost is asked for.
@@ -76,8 +69,9 @@ struct Chunk<'c> {
 }
 
 impl<'c> Chunk<'c> {
-    fn new(ledger: &'c Ledger, plan: &'c [AmountPlan<'_>], chunk: usize, offset: u64) -> Result<Self> {
+    fn new(ledger: &'c Ledger, question: &'c Question<'_>, chunk: usize, offset: u64) -> Result<Self> {
         let lines = OfChunk { ledger, chunk };
+        let plan = &question.plan;
         let cost = plan.iter().find_map(|plan| match plan.source {
             AmountSource::Cost { unit_cost, .. } => Some(unit_cost),
             _ => None,
@@ -90,18 +84,19 @@ impl<'c> Chunk<'c> {
             quantity: ledger.number_chunk("quantity", chunk)?,
             net_sales: ledger.number_chunk("net_sales", chunk)?,
             amounts: plan.iter().map(|plan| plan.values(&lines)).collect::<Result<_>>()?,
-            raw: oddities::columns(&ledger.kept, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
+            raw: oddities::columns(question.kept, plan).into_iter().map(|column| Raw::new(ledger, plan, &column.name, chunk)).collect::<Result<_>>()?,
             unit_cost: cost.map(|product| LineOrProduct { line: line_cost, product }),
             vat: vat.map(|plan| LineOrProduct { line: line_vat, product: &plan.vat }),
         })
     }
 }
 
-/// Matches blocks and reads the values of their hits.
-struct Reader<'r> {
-    partition: &'r Partition,
-    matcher: &'r Matcher<'r>,
-    chunks: Vec<Chunk<'r>>,
+/// Matches the blocks of a part and reads the values of their hits.
+pub(super) struct Reader<'r> {
+    pub(super) question: &'r Question<'r>,
+    pub(super) matcher: Matcher<'r>,
+    part: &'r Ledger,
+    pub(super) chunks: Vec<Chunk<'r>>,
     baskets: Option<Keys<'r>>,
 }
 
@@ -121,19 +116,26 @@ struct BlockRead {
 }
 
 impl<'r> Reader<'r> {
-    fn new(ledger: &'r Ledger, partition: &'r Partition, matcher: &'r Matcher<'r>, plan: &'r [AmountPlan<'_>], baskets: Option<Keys<'r>>) -> Result<Self> {
-        let mut offset = 0;
-        let mut chunks = Vec::with_capacity(ledger.chunks());
-        for chunk in 0..ledger.chunks() {
-            chunks.push(Chunk::new(ledger, plan, chunk, offset)?);
-            offset += ledger.day_chunk(chunk)?.len() as u64;
+    /// Of a part before which so many lines stand.
+    pub(super) fn new(part: &'r Ledger, before: u64, question: &'r Question<'r>, ids: &'r IdColumns) -> Result<Self> {
+        let matcher = Matcher::new(part, &question.asked, ids)?;
+        let mut offset = before;
+        let mut chunks = Vec::with_capacity(part.chunks());
+        for chunk in 0..part.chunks() {
+            chunks.push(Chunk::new(part, question, chunk, offset)?);
+            offset += part.day_chunk(chunk)?.len() as u64;
         }
-        Ok(Self { partition, matcher, chunks, baskets })
+        Ok(Self { question, matcher, part, chunks, baskets: ids.basket.as_ref().map(Keys::new) })
+    }
+
+    /// The blocks, by chunk.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+        self.part.blocks.iter().enumerate().flat_map(|(chunk, blocks)| (0..blocks.len()).map(move |block| (chunk, block)))
     }
 
     /// Adds the lines of a block to those `used` so far.
     fn block(&self, chunk: usize, block: usize, used: &AtomicU64) -> Result<BlockRead> {
-        let BlockHits { hits, outside_windows, outside_assignment, days } = self.matcher.block(chunk, block)?;
+        let BlockHits { hits, outside_assignment, days } = self.matcher.block(chunk, block)?;
         let view = &self.chunks[chunk];
         let sample = self.sample(chunk, &hits, used);
         let values: Vec<Vec<f64>> = view.amounts.iter().map(|amount| amount.of(&hits)).collect();
@@ -142,7 +144,7 @@ impl<'r> Reader<'r> {
         let mut read = BlockRead {
             looks: values.iter().map(|values| look(values)).collect(),
             values,
-            lines: LineCounts { used: hits.len() as u64, outside_windows, outside_assignment, ..LineCounts::default() },
+            lines: LineCounts { used: hits.len() as u64, outside_assignment, ..LineCounts::default() },
             visits: Visits::default(),
             lacking: Lacking::default(),
             oddities,
@@ -150,13 +152,14 @@ impl<'r> Reader<'r> {
             stores: HashSet::new(),
             hits,
         };
-        let wants_stores = matches!(self.matcher.sales, Sales::Calendar(_));
+        let partition = self.question.request.partition;
+        let wants_stores = matches!(self.question.asked.sales, Sales::Calendar(_));
         for hit in &read.hits {
             let row = hit.row as usize;
             self.count_line(&mut read.lines, hit, view.quantity[row], view.net_sales[row]);
             read.lacking.look(hit, hit.row.into(), view.unit_cost.as_ref(), view.vat.as_ref());
-            if self.partition.baskets {
-                read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(self.partition, hit.product), hit.span, hit.offer);
+            if partition.baskets {
+                read.visits.add(hit.customer, self.visit_key(chunk, row), role_of(partition, hit.product), hit.span, hit.offer);
             }
             if wants_stores {
                 read.stores.extend(self.store(chunk, row));
@@ -176,7 +179,14 @@ impl<'r> Reader<'r> {
     fn sample(&self, chunk: usize, hits: &[Hit], used: &AtomicU64) -> Vec<Sampled> {
         let here = hits.len() as u64;
         let customers = Customers::new(used.fetch_add(here, Ordering::Relaxed) + here);
-        let sampled = |hit: &Hit| Sampled { key: self.line_key(chunk, hit), customer: hit.customer, chunk: chunk as u32, row: hit.row };
+        let view = &self.chunks[chunk];
+        let sampled = |hit: &Hit| Sampled {
+            key: self.line_key(chunk, hit),
+            customer: hit.customer,
+            day: view.days[hit.row as usize],
+            product: self.matcher.products.key(chunk, hit.row as usize),
+            row: view.offset + u64::from(hit.row),
+        };
         hits.iter().filter(|hit| customers.contain(hit.customer)).map(sampled).collect()
     }
 
@@ -200,10 +210,10 @@ impl<'r> Reader<'r> {
     }
 
     fn count_line(&self, lines: &mut LineCounts, hit: &Hit, quantity: f64, net_sales: f64) {
-        let product = hit.product as usize;
-        let listed = hit.product != NONE && product < self.partition.listed;
+        let (partition, product) = (self.question.request.partition, hit.product as usize);
+        let listed = hit.product != NONE && product < partition.listed;
         lines.without_product_row += u64::from(!listed);
-        lines.without_category += u64::from(listed && self.partition.without_category[product]);
+        lines.without_category += u64::from(listed && partition.without_category[product]);
         lines.zero_quantity += u64::from(quantity == 0.0);
         lines.returns += u64::from(quantity < 0.0);
         lines.negative_price += u64::from(quantity * net_sales < 0.0);
@@ -211,19 +221,37 @@ impl<'r> Reader<'r> {
 }
 
 /// How far reading came.
-enum Read {
+pub(super) enum Read {
     Whole,
     /// These amounts have values that are not exact.
     NotExact(Vec<usize>),
 }
 
 /// The sums while they grow.
-struct Sums<'a> {
-    ledger: &'a Ledger,
-    partition: &'a Partition,
-    plan: &'a [AmountPlan<'a>],
+pub(super) struct Sums {
+    pub(super) tables: Tables,
+    pub(super) told: Told,
+    /// Whether all lines were looked at for values that cannot be reckoned with.
+    checked: bool,
+}
+
+/// What lines tell besides their sums.
+#[derive(Clone)]
+pub(super) struct Told {
+    /// What was found of each amount so far.
+    looks: Vec<Numbers>,
+    pub(super) visits: Visits,
+    pub(super) lines: LineCounts,
+    pub(super) stores: HashSet<u64>,
+    pub(super) lacking: Lacking,
+    gathered: Gathered,
+}
+
+/// Sums by customer, atom and amount.
+pub(super) struct Tables {
     customers: usize,
     atoms: usize,
+    amounts: usize,
     /// Row-major: customer, atom, amount. The amounts that are exact, in ticks.
     exact: Vec<i64>,
     /// The same for the others.
@@ -231,60 +259,58 @@ struct Sums<'a> {
     /// Which amounts have a place in `exact`, in `real`.
     exact_amounts: Vec<usize>,
     real_amounts: Vec<usize>,
-    /// What was found of each amount so far.
-    looks: Vec<Numbers>,
-    visits: Visits,
-    seen: Vec<u32>,
-    lines: LineCounts,
-    stores: HashSet<u64>,
-    lacking: Lacking,
-    gathered: Gathered,
+    pub(super) seen: Vec<u32>,
 }
 
-impl<'a> Sums<'a> {
-    fn new(ledger: &'a Ledger, partition: &'a Partition, customers: usize, plan: &'a [AmountPlan<'a>], is_exact: &[bool]) -> Self {
-        let atoms = partition.atoms().len();
-        let (exact_amounts, real_amounts): (Vec<usize>, Vec<usize>) = (0..plan.len()).partition(|&amount| is_exact[amount]);
-        Self {
-            ledger,
-            partition,
-            plan,
-            customers,
-            atoms,
-            exact: vec![0; customers * atoms * exact_amounts.len()],
-            real: vec![0.0; customers * atoms * real_amounts.len()],
-            looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
-            exact_amounts,
-            real_amounts,
-            visits: Visits::default(),
-            seen: vec![0; customers],
-            lines: LineCounts { read: ledger.len() as u64, ..LineCounts::default() },
-            stores: HashSet::new(),
-            lacking: Lacking::default(),
-            gathered: Gathered::default(),
-        }
+impl Sums {
+    pub(super) fn new(question: &Question<'_>, is_exact: &[bool], told: Told) -> Self {
+        Self { tables: Tables::new(question, is_exact), told, checked: false }
     }
 
-    /// Sums all blocks, or names amounts that are not exact and were taken for it.
-    fn read(&mut self, reader: &Reader<'_>, blocks: &[(usize, usize)]) -> Result<Read> {
-        let used = AtomicU64::new(0);
+    /// Sums all blocks of a part, or names amounts that are not exact and were taken for it.
+    pub(super) fn read(&mut self, reader: &Reader<'_>, parts: &dyn Parts) -> Result<Read> {
+        let blocks: Vec<(usize, usize)> = reader.blocks().collect();
+        let used = AtomicU64::new(self.told.lines.used);
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
             let read: Vec<BlockRead> = some.par_iter().map(|&(chunk, block)| reader.block(chunk, block, &used)).collect::<Result<_>>()?;
+            let looks = &mut self.told.looks;
             for block in &read {
-                self.looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
+                looks.iter_mut().zip(&block.looks).for_each(|(all, look)| *all = all.and(*look));
             }
-            if !self.looks.iter().all(|look| look.usable()) {
+            if !self.checked && !looks.iter().all(|look| look.usable()) {
                 // A rate or a cost that is not known makes NaN too, and is told when all lines are counted.
-                self.ledger.check()?;
+                parts.check()?;
+                self.checked = true;
             }
-            let not_exact: Vec<usize> = self.exact_amounts.iter().copied().filter(|&amount| !self.looks[amount].summable()).collect();
+            let not_exact: Vec<usize> = self.tables.exact_amounts.iter().copied().filter(|&amount| !looks[amount].summable()).collect();
             if !not_exact.is_empty() {
                 return Ok(Read::NotExact(not_exact));
             }
-            self.add(&read);
-            self.count(read);
+            self.tables.add(&read);
+            for block in read {
+                self.tables.see(&block, reader.question.request.partition);
+                self.told.add(block);
+            }
         }
         Ok(Read::Whole)
+    }
+}
+
+impl Tables {
+    fn new(question: &Question<'_>, is_exact: &[bool]) -> Self {
+        let CellRequest { partition, assignment, amounts } = question.request;
+        let (customers, atoms) = (assignment.len(), partition.atoms().len());
+        let (exact_amounts, real_amounts): (Vec<usize>, Vec<usize>) = (0..amounts.len()).partition(|&amount| is_exact[amount]);
+        Self {
+            customers,
+            atoms,
+            amounts: amounts.len(),
+            exact: vec![0; customers * atoms * exact_amounts.len()],
+            real: vec![0.0; customers * atoms * real_amounts.len()],
+            exact_amounts,
+            real_amounts,
+            seen: vec![0; customers],
+        }
     }
 
     /// Adds the amounts of some blocks. Each thread owns a range of customers and visits all hits in row order.
@@ -315,58 +341,50 @@ impl<'a> Sums<'a> {
         });
     }
 
-    /// Takes in the counts, customers seen and baskets of some blocks.
-    fn count(&mut self, read: Vec<BlockRead>) {
-        for block in read {
-            self.lines = self.lines.plus(block.lines);
-            if self.partition.baskets {
-                block.visits.spans().for_each(|(customer, spans)| self.seen[customer as usize] |= spans);
-            } else {
-                block.hits.iter().for_each(|hit| self.seen[hit.customer as usize] |= 1 << hit.span.min(31));
-            }
-            self.visits.extend(block.visits);
-            self.lacking.add(block.lacking, block.offset);
-            self.gathered.add(block.oddities, block.offset);
-            self.stores.extend(block.stores);
+    /// Marks the spans in which customers have lines.
+    fn see(&mut self, block: &BlockRead, partition: &Partition) {
+        if partition.baskets {
+            block.visits.spans().for_each(|(customer, spans)| self.seen[customer as usize] |= spans);
+        } else {
+            block.hits.iter().for_each(|hit| self.seen[hit.customer as usize] |= 1 << hit.span.min(31));
         }
     }
 
-    fn finish(mut self, amounts: &[AmountSpec], assignment: &Assignment, facts: Facts) -> Result<CellTable> {
-        self.lacking.check(&self.ledger.kept, self.partition, self.plan)?;
-        let columns = self.columns();
-        self.visits.merge();
-        Ok(CellTable {
-            customers: self.customers,
-            atoms: self.partition.atoms(),
-            spans: self.partition.spans.clone(),
-            amounts: amounts.iter().map(|a| a.name.clone()).collect(),
-            columns,
-            baskets: if self.partition.baskets { self.visits.cells(self.partition, self.customers) } else { Vec::new() },
-            seen: self.seen,
-            redemptions: self.visits.redemptions(self.partition, assignment),
-            facts,
-        })
-    }
-
     /// The columns of atoms and amounts, customers in order. Some rows at a time, of which every column takes what is its own: read column by column, each
-    /// value would come from far away.
-    fn columns(&self) -> Vec<Vec<f64>> {
+    /// value would come from far away. A large table gives back the memory of its last rows as soon as the columns have them.
+    pub(super) fn into_columns(mut self) -> Vec<Vec<f64>> {
         const ROWS: usize = 64;
-        let sources: Vec<Source<'_>> = (0..self.atoms).flat_map(|atom| (0..self.plan.len()).map(move |amount| self.source(atom, amount))).collect();
-        let a_thread = sources.len().div_ceil(rayon::current_num_threads()).max(1);
-        let groups = sources.par_chunks(a_thread).map(|group| {
-            let mut columns = vec![Vec::with_capacity(self.customers); group.len()];
-            for from in (0..self.customers).step_by(ROWS) {
-                let some = from..(from + ROWS).min(self.customers);
-                columns.iter_mut().zip(group).for_each(|(column, source)| source.read(some.clone(), column));
+        const LARGE: usize = 1 << 20;
+        let (exact_width, real_width) = (self.atoms * self.exact_amounts.len(), self.atoms * self.real_amounts.len());
+        let pieces = if self.exact.len() + self.real.len() > LARGE { 16 } else { 1 };
+        let a_piece = self.customers.div_ceil(pieces).max(1);
+        // Each made for itself: memory that is not yet written takes no room.
+        let mut columns: Vec<Vec<f64>> = (0..self.atoms * self.amounts).map(|_| vec![0.0; self.customers]).collect();
+        let a_thread = columns.len().div_ceil(rayon::current_num_threads()).max(1);
+        let mut end = self.customers;
+        while end > 0 {
+            let begin = (end - 1) / a_piece * a_piece;
+            let sources: Vec<Source<'_>> =
+                (0..self.atoms).flat_map(|atom| (0..self.amounts).map(move |amount| (atom, amount))).map(|at| self.source(at)).collect();
+            columns.par_chunks_mut(a_thread).zip(sources.par_chunks(a_thread)).for_each(|(columns, sources)| {
+                for from in (begin..end).step_by(ROWS) {
+                    let some = from..(from + ROWS).min(end);
+                    columns.iter_mut().zip(sources).for_each(|(column, source)| source.read(some.clone(), &mut column[some.clone()]));
+                }
+            });
+            if begin > 0 {
+                self.exact.truncate(begin * exact_width);
+                self.exact.shrink_to_fit();
+                self.real.truncate(begin * real_width);
+                self.real.shrink_to_fit();
             }
-            columns
-        });
-        groups.flatten_iter().collect()
+            end = begin;
+        }
+        columns
     }
 
     /// Where the column of an atom and amount stands.
-    fn source(&self, atom: usize, amount: usize) -> Source<'_> {
+    fn source(&self, (atom, amount): (usize, usize)) -> Source<'_> {
         let place = |list: &[usize]| list.iter().position(|a| *a == amount).map(|at| (self.atoms * list.len(), atom * list.len() + at));
         if let Some((stride, offset)) = place(&self.exact_amounts) {
             return Source::Exact { sums: &self.exact, stride, offset };
@@ -374,55 +392,56 @@ impl<'a> Sums<'a> {
         let (stride, offset) = place(&self.real_amounts).unwrap_or_default();
         Source::Real { sums: &self.real, stride, offset }
     }
+}
 
-    fn facts(&mut self, matcher: &Matcher<'_>, reader: &Reader<'_>) -> Result<Facts> {
-        self.lines.without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
-        let share = matcher.share_on_sale(self.stores.len());
-        let baseline_on_sale = if share.is_empty() { None } else { Some(self.baseline_on_sale(reader, &share)?) };
-        let logged_redemptions = matches!(self.partition.offer, OfferRule::Log(_));
+impl Told {
+    pub(super) fn new(question: &Question<'_>) -> Self {
+        let Question { kept, asked, plan, .. } = question;
+        Self {
+            looks: vec![Numbers { exact: true, total: 0.0 }; plan.len()],
+            visits: Visits::default(),
+            lines: LineCounts::default(),
+            stores: HashSet::new(),
+            lacking: Lacking::default(),
+            gathered: Gathered::new(&oddities::columns(kept, plan), asked.first_day, asked.days()),
+        }
+    }
+
+    /// Takes in what a block tells.
+    fn add(&mut self, block: BlockRead) {
+        self.lines = self.lines.plus(block.lines);
+        self.visits.extend(block.visits);
+        self.lacking.add(block.lacking, block.offset);
+        self.gathered.add(block.oddities, block.offset);
+        self.stores.extend(block.stores);
+    }
+
+    pub(super) fn facts(&mut self, parts: &dyn Parts, question: &Question<'_>, on_sale: Option<OnSale>) -> Result<Facts> {
+        let read = parts.lines();
+        let outside_windows = read - self.lines.used - self.lines.outside_assignment;
+        let without_cost = self.lacking.cost.map_or(0, |bad| bad.count);
+        let lines = LineCounts { read, outside_windows, without_cost, ..self.lines };
+        let partition = question.request.partition;
         let gathered = std::mem::take(&mut self.gathered);
-        let repeats = self.repeats(reader, &gathered);
+        let repeats = self.repeats(parts, &gathered)?;
         Ok(Facts {
-            lines: Some(self.lines),
-            on_sale: on_sale_by_role(self.partition, &share),
-            baseline_on_sale,
-            null_discounts: self.ledger.kept.null_discounts(),
-            repeated_products: self.ledger.kept.products.repeated,
-            logged_redemptions,
+            lines: Some(lines),
+            on_sale: on_sale.as_ref().and_then(|on_sale| on_sale_by_role(partition, &on_sale.share)),
+            baseline_on_sale: on_sale.map(|on_sale| on_sale.classes),
+            null_discounts: question.kept.null_discounts(),
+            repeated_products: question.kept.products.repeated,
+            logged_redemptions: matches!(partition.offer, OfferRule::Log(_)),
             oddities: Some(gathered.finish(self.lacking.zero_costs, repeats)),
         })
     }
 
-    fn repeats(&self, reader: &Reader<'_>, gathered: &Gathered) -> Repeats {
-        let products = &reader.matcher.products;
-        let place = |line: &Sampled| (line.chunk as usize, line.row as usize);
-        let day = |(chunk, row): (usize, usize)| reader.chunks[chunk].days[row];
-        let order = |line: &Sampled| (line.customer, day(place(line)), products.key(line.chunk as usize, line.row as usize));
-        let Found { looked_at, repeated, least } = Found::among(&gathered.sample, Customers::new(self.lines.used), order);
-        let example = least.map(|line| {
-            let (chunk, row) = place(&line);
-            RepeatedLine { customer: line.customer, day: Day::from_epoch(day((chunk, row))), product: products.text(chunk, row) }
-        });
-        Repeats { looked_at, repeated, example }
-    }
-
-    /// A second pass over the baseline, weighting each line by its product's share of promotion days on sale.
-    fn baseline_on_sale(&self, reader: &Reader<'_>, share: &[Option<f64>]) -> Result<Vec<(ProductClass, Vec<Vec<f64>>)>> {
-        let empty = || vec![vec![0.0; self.customers]; self.plan.len()];
-        let mut classes: Vec<(ProductClass, Vec<Vec<f64>>)> = self.partition.classes.iter().map(|class| (*class, empty())).collect();
-        for (chunk, blocks) in self.ledger.blocks.iter().enumerate() {
-            for block in 0..blocks.len() {
-                let found = reader.matcher.block(chunk, block)?;
-                for hit in found.hits.iter().filter(|h| self.partition.spans[usize::from(h.span)].period == Period::Baseline) {
-                    let share = share.get(hit.product as usize).copied().flatten().unwrap_or(0.0);
-                    let columns = &mut classes[class_of(self.partition, hit.product)].1;
-                    for (column, values) in columns.iter_mut().zip(&reader.chunks[chunk].amounts) {
-                        column[hit.customer as usize] += share * values.at(hit);
-                    }
-                }
-            }
+    fn repeats(&self, parts: &dyn Parts, gathered: &Gathered) -> Result<Repeats> {
+        let Found { looked_at, repeated, least } = Found::among(&gathered.sample, Customers::new(self.lines.used));
+        let mut repeats = Repeats { looked_at, repeated, example: None };
+        if let Some(Sampled { customer, day, row, .. }) = least {
+            repeats.example = Some(RepeatedLine { customer, day: Day::from_epoch(day), product: parts.product(row)? });
         }
-        Ok(classes)
+        Ok(repeats)
     }
 }
 
@@ -433,11 +452,13 @@ enum Source<'s> {
 }
 
 impl Source<'_> {
-    /// Adds the values of some customers to a column.
-    fn read(&self, customers: Range<usize>, column: &mut Vec<f64>) {
+    /// Writes the values of some customers.
+    fn read(&self, customers: Range<usize>, column: &mut [f64]) {
         match self {
-            Self::Exact { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset] as f64 / TICKS)),
-            Self::Real { sums, stride, offset } => column.extend(customers.map(|customer| sums[customer * stride + offset])),
+            Self::Exact { sums, stride, offset } => {
+                column.iter_mut().zip(customers).for_each(|(value, customer)| *value = sums[customer * stride + offset] as f64 / TICKS);
+            }
+            Self::Real { sums, stride, offset } => column.iter_mut().zip(customers).for_each(|(value, customer)| *value = sums[customer * stride + offset]),
         }
     }
 }
@@ -452,4 +473,38 @@ fn pieces<T>(table: &mut [T], size: usize, ranges: usize) -> Vec<&mut [T]> {
         rest = tail;
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_table_becomes_the_columns_that_a_small_one_becomes() {
+        // 7 atoms of 3 amounts, of which the second is not exact; the larger table is given back in pieces.
+        for customers in [0, 1, 63, 1_000, 60_001] {
+            let (atoms, exact, real) = (7, 2, 1);
+            let table = Tables {
+                customers,
+                atoms,
+                amounts: exact + real,
+                exact: (0..(customers * atoms * exact) as i64).map(|at| 10_000 * at).collect(),
+                real: (0..customers * atoms * real).map(|at| at as f64 / 2.0).collect(),
+                exact_amounts: vec![0, 2],
+                real_amounts: vec![1],
+                seen: Vec::new(),
+            };
+            let columns = table.into_columns();
+            assert_eq!(columns.len(), 21);
+            for (place, column) in columns.iter().enumerate() {
+                let (atom, amount) = (place / 3, place % 3);
+                let value = |customer: usize| match amount {
+                    1 => (customer * atoms + atom) as f64 / 2.0,
+                    _ => ((customer * atoms + atom) * exact + amount / 2) as f64,
+                };
+                assert_eq!(column.len(), customers);
+                assert!(column.iter().enumerate().all(|(customer, found)| *found == value(customer)), "{customers} {place}");
+            }
+        }
+    }
 }

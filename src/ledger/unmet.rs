@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -14,7 +14,8 @@ use rayon::prelude::*;
 use super::Ledger;
 use super::frames::IdColumn;
 use super::lookup::{Lookup, NONE};
-use super::matching::role_of;
+use super::matching::{IdColumns, role_of};
+use super::parts::Parts;
 use super::scan::BLOCK;
 use crate::cells::{CellTable, Partition, Role, Span};
 use crate::error::{Input, Result};
@@ -58,35 +59,36 @@ pub struct Respelled {
     pub lines: u64,
 }
 
-/// Looks for the ids of customers and products that meet no line of the ledger from which `cells` were made.
-pub(super) fn unmet(ledger: &Ledger, partition: &Partition, assignment: &Assignment, cells: &CellTable) -> Result<Unmet> {
+/// Looks for the ids of customers and products that meet no line of those from which `cells` were made.
+pub(super) fn unmet(parts: &dyn Parts, partition: &Partition, assignment: &Assignment, cells: &CellTable) -> Result<Unmet> {
     let mut unmet = Unmet::default();
     let lines = cells.facts.lines.unwrap_or_default();
     if lines.outside_assignment > 0 {
-        customers(&Walk { ledger, spans: &partition.spans }, assignment, &cells.seen, &mut unmet)?;
+        customers(&Walk { parts, spans: &partition.spans }, assignment, &cells.seen, &mut unmet)?;
     }
     let listed_elsewhere = partition.listed > 0 && partition.products.len() > partition.listed;
     if lines.without_product_row > 0 || listed_elsewhere {
-        products(&Walk { ledger, spans: &partition.spans }, partition, assignment, listed_elsewhere, &mut unmet)?;
+        products(&Walk { parts, spans: &partition.spans }, partition, assignment, listed_elsewhere, &mut unmet)?;
     }
     Ok(unmet)
 }
 
 fn customers(walk: &Walk<'_>, assignment: &Assignment, seen: &[u32], unmet: &mut Unmet) -> Result<()> {
-    let (Ids::Texts(ids), IdColumn::Texts(column)) = (&assignment.customers, walk.ledger.ids("customer")?) else { return Ok(()) };
+    let Ids::Texts(ids) = &assignment.customers else { return Ok(()) };
     let (with, without): (Vec<u32>, Vec<u32>) = (0..ids.len() as u32).partition(|&index| seen.get(index as usize).is_some_and(|spans| *spans != 0));
     if without.is_empty() {
         return Ok(());
     }
     let others = &with[..with.len().min(without.len())];
     let wanted = Wanted::new(ids, without.iter().chain(others).copied());
-    let chunks: Vec<_> = column.downcast_iter().collect();
-    let told = walk.all(LINES, |chunk, rows, most| {
+    let told = walk.all(LINES, |lines, most| {
         let mut look = Look::default();
+        let IdColumn::Texts(column) = &lines.ids.customer else { return Ok(look) };
+        let Some(texts) = column.downcast_iter().nth(lines.chunk) else { return Ok(look) };
         let mut last = None;
-        for row in walk.rows(chunk, rows)?.take(most) {
+        for row in lines.within(walk.spans)?.take(most) {
             look.lines += 1;
-            let id = chunks[chunk].value(row);
+            let id = texts.value(row);
             let place = match last {
                 Some((known, place)) if known == id => place,
                 _ => wanted.find(id),
@@ -108,28 +110,27 @@ fn customers(walk: &Walk<'_>, assignment: &Assignment, seen: &[u32], unmet: &mut
 
 /// `all`: every line is looked at, so that a listed product without a line is known to have none.
 fn products(walk: &Walk<'_>, partition: &Partition, assignment: &Assignment, all: bool, unmet: &mut Unmet) -> Result<()> {
-    let (customer, product) = (walk.ledger.ids("customer")?, walk.ledger.ids("product")?);
     let (customers, products) = (Lookup::new(&assignment.customers), Lookup::new(&partition.products));
-    let customers = customers.bind(&customer, "customer", Input::Assignment, &assignment.customers)?;
-    let products = products.bind(&product, "product", Input::Promotion, &partition.products)?;
     let wanted = match &partition.products {
         Ids::Texts(ids) => Some(Wanted::new(ids, Role::ALL.into_iter().flat_map(|role| of_role(partition, role)))),
         Ids::Integers(_) if all => None,
         Ids::Integers(_) => return Ok(()),
     };
-    let texts: Vec<_> = match &product {
-        IdColumn::Texts(ids) => ids.downcast_iter().collect(),
-        IdColumn::Integers(_) => Vec::new(),
-    };
-    let told = walk.all(if all { u64::MAX } else { LINES }, |chunk, rows, most| {
+    let told = walk.all(if all { u64::MAX } else { LINES }, |lines, most| {
+        let customers = customers.bind(&lines.ids.customer, "customer", Input::Assignment, &assignment.customers)?;
+        let products = products.bind(&lines.ids.product, "product", Input::Promotion, &partition.products)?;
+        let texts = match &lines.ids.product {
+            IdColumn::Texts(ids) => ids.downcast_iter().nth(lines.chunk),
+            IdColumn::Integers(_) => None,
+        };
         let mut look = Look { met: Marks::new(partition.products.len()), ..Look::default() };
-        for row in walk.rows(chunk, rows)?.filter(|&row| customers.get(chunk, row) != NONE).take(most) {
+        for row in lines.within(walk.spans)?.filter(|&row| customers.get(lines.chunk, row) != NONE).take(most) {
             look.lines += 1;
-            let code = products.get(chunk, row);
+            let code = products.get(lines.chunk, row);
             look.met.set(code);
             if code as usize >= partition.listed
                 && let Some(wanted) = &wanted
-                && let Some(id) = texts[chunk].get(row)
+                && let Some(id) = texts.and_then(|texts| texts.get(row))
                 && let Some(place) = wanted.find(id)
             {
                 look.found.add(place, id, 1);
@@ -245,48 +246,63 @@ impl Marks {
 
 /// A walk through the lines in the windows.
 struct Walk<'a> {
-    ledger: &'a Ledger,
+    parts: &'a dyn Parts,
     spans: &'a [Span],
 }
 
+/// A block of the lines of a part.
+struct Block<'a> {
+    part: &'a Ledger,
+    ids: &'a IdColumns,
+    chunk: usize,
+    /// Within the chunk.
+    rows: Range<usize>,
+}
+
 impl Walk<'_> {
-    /// What `look` tells of the lines in the windows, `most` at most: of the rows of a chunk, and at most so many lines of them.
-    fn all(&self, most: u64, look: impl Fn(usize, Range<usize>, usize) -> Result<Look> + Sync) -> Result<Look> {
+    /// What `look` tells of the lines in the windows, `most` at most: of some lines, and at most so many of them.
+    fn all(&self, most: u64, look: impl Fn(&Block<'_>, usize) -> Result<Look> + Sync) -> Result<Look> {
         let first = self.spans.iter().map(|s| s.days.first.epoch()).min().unwrap_or(i32::MAX);
         let last = self.spans.iter().map(|s| s.days.last.epoch()).max().unwrap_or(i32::MIN);
-        let mut blocks = Vec::new();
-        for (chunk, days) in self.ledger.blocks.iter().enumerate() {
-            let rows = self.ledger.day_chunk(chunk)?.len();
-            let within = days.iter().enumerate().filter(|(_, (low, high))| *high >= first && *low <= last);
-            blocks.extend(within.map(|(block, _)| (chunk, block * BLOCK..rows.min((block + 1) * BLOCK))));
-        }
         let mut told = Look::default();
-        for some in blocks.chunks(BLOCKS_AT_ONCE) {
-            let looks: Vec<Look> = some.par_iter().map(|(chunk, rows)| look(*chunk, rows.clone(), usize::MAX)).collect::<Result<_>>()?;
-            for (found, (chunk, rows)) in looks.into_iter().zip(some) {
-                let rest = most - told.lines;
-                // The last block to look at is looked at again, no further than it counts.
-                let found = if found.lines > rest { look(*chunk, rows.clone(), rest as usize)? } else { found };
-                told.lines += found.lines;
-                found.found.into_list().for_each(|r| told.found.add(r.index, &r.written, r.lines));
-                told.met.add(&found.met);
+        self.parts.each(first..=last, &mut |part, _| {
+            let ids = IdColumns::new(part)?;
+            let mut blocks = Vec::new();
+            for (chunk, days) in part.blocks.iter().enumerate() {
+                let rows = part.day_chunk(chunk)?.len();
+                let within = days.iter().enumerate().filter(|(_, (low, high))| *high >= first && *low <= last);
+                blocks.extend(within.map(|(block, _)| Block { part, ids: &ids, chunk, rows: block * BLOCK..rows.min((block + 1) * BLOCK) }));
             }
-            if told.lines >= most {
-                break;
+            for some in blocks.chunks(BLOCKS_AT_ONCE) {
+                let looks: Vec<Look> = some.par_iter().map(|lines| look(lines, usize::MAX)).collect::<Result<_>>()?;
+                for (found, lines) in looks.into_iter().zip(some) {
+                    let rest = most - told.lines;
+                    // The last block to look at is looked at again, no further than it counts.
+                    let found = if found.lines > rest { look(lines, rest as usize)? } else { found };
+                    told.lines += found.lines;
+                    found.found.into_list().for_each(|r| told.found.add(r.index, &r.written, r.lines));
+                    told.met.add(&found.met);
+                }
+                if told.lines >= most {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(told)
     }
+}
 
-    /// Those of some rows whose day lies in a window.
-    fn rows(&self, chunk: usize, rows: Range<usize>) -> Result<impl Iterator<Item = usize>> {
-        let days = self.ledger.day_chunk(chunk)?;
+impl Block<'_> {
+    /// Those whose day lies in a window.
+    fn within(&self, spans: &[Span]) -> Result<impl Iterator<Item = usize>> {
+        let days = self.part.day_chunk(self.chunk)?;
         let mut last = None;
-        Ok(rows.filter(move |&row| {
+        Ok(self.rows.clone().filter(move |&row| {
             let day = days[row];
             let within = match last {
                 Some((known, within)) if known == day => within,
-                _ => self.spans.iter().any(|span| span.days.contains(Day::from_epoch(day))),
+                _ => spans.iter().any(|span| span.days.contains(Day::from_epoch(day))),
             };
             last = Some((day, within));
             within
@@ -323,12 +339,12 @@ mod tests {
         });
         for chunk in [1, 7, 50, 200] {
             let ledger = ledger(200, chunk);
-            let walk = Walk { ledger: &ledger, spans: &spans };
+            let walk = Walk { parts: &ledger, spans: &spans };
             for (most, last) in [(0, None), (1, Some(10)), (10, Some(19)), (11, Some(30)), (80, Some(99)), (u64::MAX, Some(99))] {
-                let told = walk.all(most, |chunk, rows, most| {
-                    let days = ledger.day_chunk(chunk)?;
+                let told = walk.all(most, |lines, most| {
+                    let days = ledger.day_chunk(lines.chunk)?;
                     let mut look = Look { met: Marks::new(200), ..Look::default() };
-                    walk.rows(chunk, rows)?.take(most).for_each(|row| {
+                    lines.within(&spans)?.take(most).for_each(|row| {
                         look.lines += 1;
                         look.met.set(days[row] as u32);
                     });

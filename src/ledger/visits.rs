@@ -45,34 +45,47 @@ pub(super) struct Visit {
 }
 
 /// Visits in the order of lines; neighbouring lines of one basket become one at once.
-#[derive(Debug, Default)]
-pub(super) struct Visits(Vec<Visit>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Visits {
+    visits: Vec<Visit>,
+    /// How many there were when they were last merged.
+    merged: usize,
+}
 
 impl Visits {
     /// Adds a line.
     #[inline]
     pub(super) fn add(&mut self, customer: u32, key: u64, role: Role, span: u8, offer: bool) {
         let mask = bits(role, span, offer);
-        match self.0.last_mut() {
+        match self.visits.last_mut() {
             Some(last) if last.customer == customer && last.key == key => last.mask |= mask,
-            _ => self.0.push(Visit { customer, key, mask }),
+            _ => self.visits.push(Visit { customer, key, mask }),
         }
     }
 
     pub(super) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.visits.extend(other.visits);
     }
 
     /// For each visit its customer and the spans it has lines in.
     pub(super) fn spans(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.0.iter().map(|visit| (visit.customer, (visit.mask | visit.mask >> SPANS | visit.mask >> (2 * SPANS)) & ((1 << SPANS) - 1)))
+        self.visits.iter().map(|visit| (visit.customer, (visit.mask | visit.mask >> SPANS | visit.mask >> (2 * SPANS)) & ((1 << SPANS) - 1)))
+    }
+
+    /// Merges them where many were added since it was last done, so that they need no more than twice the memory of the distinct ones, and some.
+    pub(super) fn merge_some(&mut self) {
+        const SOME: usize = 1 << 21;
+        if self.visits.len() > 2 * self.merged + SOME {
+            self.merge();
+            self.merged = self.visits.len();
+        }
     }
 
     /// One visit a customer and basket.
     pub(super) fn merge(&mut self) {
         use rayon::slice::ParallelSliceMut;
-        self.0.par_sort_unstable();
-        self.0.dedup_by(|later, kept| {
+        self.visits.par_sort_unstable();
+        self.visits.dedup_by(|later, kept| {
             let same = later.customer == kept.customer && later.key == kept.key;
             if same {
                 kept.mask |= later.mask;
@@ -85,7 +98,7 @@ impl Visits {
     pub(super) fn cells(&self, partition: &Partition, customers: usize) -> Vec<BasketCell> {
         let cell = |(period, role, mask): (Period, Option<Role>, u32)| {
             let mut baskets = vec![0.0; customers];
-            self.0.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
+            self.visits.iter().filter(|visit| visit.mask & mask != 0).for_each(|visit| baskets[visit.customer as usize] += 1.0);
             BasketCell { role, period, baskets }
         };
         cells(partition).into_iter().map(cell).collect()
@@ -97,8 +110,34 @@ impl Visits {
         match &partition.offer {
             OfferRule::None => return None,
             OfferRule::Log(log) => log.iter().for_each(|r| counts[r.customer as usize] += 1),
-            OfferRule::Discounts(_) | OfferRule::Target => self.0.iter().filter(|v| has_offer(v.mask)).for_each(|v| counts[v.customer as usize] += 1),
+            OfferRule::Discounts(_) | OfferRule::Target => self.visits.iter().filter(|v| has_offer(v.mask)).for_each(|v| counts[v.customer as usize] += 1),
         }
         Some(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visits_merged_now_and_then_are_those_merged_at_the_end() {
+        let (mut now_and_then, mut at_the_end) = (Visits::default(), Visits::default());
+        for part in 0..5_u32 {
+            let mut more = Visits::default();
+            for line in 0..700_000_u32 {
+                // Customers in turn, so that no neighbours are of one basket; every basket comes back in every part.
+                more.add(line % 70_000, u64::from(line / 70_000), Role::ALL[part as usize % 3], (part % 4) as u8, part == 3);
+            }
+            at_the_end.extend(Visits { visits: more.visits.clone(), merged: 0 });
+            now_and_then.extend(more);
+            now_and_then.merge_some();
+        }
+        assert_eq!(at_the_end.visits.len(), 3_500_000);
+        assert!(now_and_then.visits.len() < 2_200_000, "{}", now_and_then.visits.len());
+        now_and_then.merge();
+        at_the_end.merge();
+        assert_eq!(at_the_end.visits.len(), 700_000);
+        assert_eq!(now_and_then.visits, at_the_end.visits);
     }
 }

@@ -114,7 +114,7 @@ impl OpenedPortfolio {
     /// An error of a promotion in words, with the file named in each problem that came from one.
     #[must_use]
     pub fn explain_text(&self, promotion: &str, error: &Error) -> String {
-        self.explain(Some(promotion), super::again(error)).to_string()
+        self.explain(Some(promotion), error.again()).to_string()
     }
 
     /// All files that were read, the lists that promotion files name among them.

@@ -35,6 +35,7 @@ mod factorial;
 mod inputs;
 mod league;
 mod league_rows;
+mod made;
 mod measured;
 mod overlaps;
 mod roster;
@@ -60,9 +61,10 @@ use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use crate::cells::CellSource;
-use crate::error::{Error, ErrorKind, Fault, Input, Problem, Problems, Result};
+use crate::error::{Error, Fault, Input, Problem, Problems, Result};
 use crate::ledger::Columns;
 use crate::study::{Day, Promotion, Study};
+use made::{Made, Tables};
 use roster::Roster;
 
 /// Many promotions, to be measured on one source.
@@ -186,7 +188,7 @@ impl Portfolio {
             let problem = Problem::new(Input::Promotion, Fault::UnknownName, "the portfolio has no such promotion").column("id").value(promotion);
             return Err(problem.remedy(crate::error::known_names(promotion, &known)).into());
         };
-        self.asked[place].study.as_ref().map(|study| (place, study)).map_err(again)
+        self.asked[place].study.as_ref().map(|study| (place, study)).map_err(Error::again)
     }
 
     /// The columns that all promotions need of one ledger, added to `columns` that already hold names or days.
@@ -222,15 +224,17 @@ impl Portfolio {
 
     /// Measures the promotions in order as they are asked for, up to four at once where there are threads for them, each with the memory that it needs by
     /// itself; nothing else is held but what the caller keeps. From a [`LedgerIndex`](crate::ledger::LedgerIndex) each reads its own customers' lines only.
+    /// Of [`Batches`](crate::ledger::Batches) the cells of several promotions are made in one pass, as many as the source holds
+    /// ([`CellSource::bytes_at_once`]).
     pub fn measurements<'a, S: CellSource + Sync + ?Sized>(&'a self, source: &'a S) -> impl ExactSizeIterator<Item = Entry> + use<'a, S> {
-        Measuring { portfolio: self, source, next: 0, ready: Vec::new().into_iter() }
+        Measuring { portfolio: self, source, tables: Tables::default(), next: 0, ready: Vec::new().into_iter() }
     }
 
     fn entry(&self, place: usize, source: &(impl CellSource + ?Sized)) -> Entry {
         let asked = &self.asked[place];
         let measured = match (&asked.study, self.study_at(place)) {
             (Ok(_), Some(study)) => study.measure_with_figures(source),
-            (Err(error), _) => Err(again(error)),
+            (Err(error), _) => Err(error.again()),
             (Ok(study), None) => study.measure_with_figures(source),
         };
         Entry::new(&asked.promotion, measured, || self.roster.of(place))
@@ -244,6 +248,7 @@ const AT_ONCE: usize = 4;
 struct Measuring<'a, S: ?Sized> {
     portfolio: &'a Portfolio,
     source: &'a S,
+    tables: Tables,
     /// The first promotion that is neither measured nor ready.
     next: usize,
     ready: std::vec::IntoIter<Entry>,
@@ -254,10 +259,11 @@ impl<S: CellSource + Sync + ?Sized> Iterator for Measuring<'_, S> {
 
     fn next(&mut self) -> Option<Entry> {
         if self.ready.len() == 0 {
-            let some = self.next..self.portfolio.len().min(self.next + rayon::current_num_threads().min(AT_ONCE));
+            let tables = self.tables.take(self.portfolio, self.source, self.next, rayon::current_num_threads().min(AT_ONCE));
+            let some = self.next..self.next + tables.len();
             self.next = some.end;
-            let measured: Vec<Entry> = some.into_par_iter().map(|place| self.portfolio.entry(place, self.source)).collect();
-            self.ready = measured.into_iter();
+            let measured = some.into_par_iter().zip(tables).map(|(place, table)| self.portfolio.entry(place, &Made::new(self.source, table)));
+            self.ready = measured.collect::<Vec<Entry>>().into_iter();
         }
         self.ready.next()
     }
@@ -309,15 +315,4 @@ fn check_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<()> {
         problems.push(Problem::new(Input::Promotion, Fault::Empty, "the portfolio has no promotion").remedy("Bring one promotion or more"));
     }
     problems.finish()
-}
-
-/// The same error once more.
-fn again(error: &Error) -> Error {
-    match error.kind() {
-        ErrorKind::Input(problems) => ErrorKind::Input(problems.clone()),
-        ErrorKind::Estimate(undefined) => ErrorKind::Estimate(undefined.clone()),
-        ErrorKind::Output(text) => ErrorKind::Output(text.clone()),
-        ErrorKind::Frame(text) => ErrorKind::Frame(text.clone()),
-    }
-    .into()
 }

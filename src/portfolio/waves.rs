@@ -151,7 +151,7 @@ impl Portfolio {
         let places = self.wave_places(waves)?;
         let mut parts = Vec::with_capacity(places.len());
         for place in places {
-            let (study, customers) = (self.asked[place].study.as_ref().map_err(super::again)?, self.roster.of(place));
+            let (study, customers) = (self.asked[place].study.as_ref().map_err(crate::Error::again)?, self.roster.of(place));
             let Some(columns) = study.customer_columns(source, measure)? else {
                 let problem = Problem::new(Input::Promotion, Fault::UnknownName, format!("promotion {} has no such measure", study.promotion.id));
                 return Err(problem.value(measure).remedy(known_names(measure, &["net_sales", "units", "revenue", "margin"])).into());

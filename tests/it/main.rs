@@ -6,6 +6,7 @@ mod additivity;
 mod answers;
 mod asked_ratios;
 mod bad_input;
+mod batches;
 mod cells_elsewhere;
 mod comfort;
 mod compare;
