@@ -72,12 +72,11 @@ impl Visits {
         self.visits.iter().map(|visit| (visit.customer, (visit.mask | visit.mask >> SPANS | visit.mask >> (2 * SPANS)) & ((1 << SPANS) - 1)))
     }
 
-    /// Merges them where many were added since it was last done, so that they need no more than twice the memory of the distinct ones, and some.
+    /// Merges them where many were added since it was last done, so that they need no more than half as much memory again as the distinct ones, and some.
     pub(super) fn merge_some(&mut self) {
-        const SOME: usize = 1 << 21;
-        if self.visits.len() > 2 * self.merged + SOME {
+        const SOME: usize = 1 << 20;
+        if self.visits.len() > self.merged + self.merged / 2 + SOME {
             self.merge();
-            self.merged = self.visits.len();
         }
     }
 
@@ -92,6 +91,8 @@ impl Visits {
             }
             same
         });
+        self.visits.shrink_to_fit();
+        self.merged = self.visits.len();
     }
 
     /// Distinct baskets by role and period, and of any role by period.
@@ -134,7 +135,7 @@ mod tests {
             now_and_then.merge_some();
         }
         assert_eq!(at_the_end.visits.len(), 3_500_000);
-        assert!(now_and_then.visits.len() < 2_200_000, "{}", now_and_then.visits.len());
+        assert!(now_and_then.visits.len() < 2_200_000 && now_and_then.merged == 700_000, "{}", now_and_then.visits.len());
         now_and_then.merge();
         at_the_end.merge();
         assert_eq!(at_the_end.visits.len(), 700_000);

@@ -28,7 +28,7 @@
 //! windows, the cells take about
 //!
 //! ```text
-//! b (2 w + 32 + 8 m)  +  c (8 a + 32)  +  32 v + 6e7        bytes
+//! b (2 w + 32 + 8 m)  +  c (8 a + 32)  +  24 v + 8e7        bytes
 //! ```
 //!
 //! The first term is a batch as it is read, as it is kept, and its lines in the windows: some 100 to 200 MB for a million lines of eight columns. The second is
