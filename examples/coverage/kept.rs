@@ -38,15 +38,15 @@ impl Kept {
     pub(crate) fn or_made(&mut self, name: String, draws: usize, make: impl FnOnce(Range<usize>) -> promolift::Result<Tally>) -> Result<Tally, Box<dyn Error>> {
         let mut known = self.known.remove(&name).unwrap_or_default();
         known.sort_by_key(|(range, _)| range.start);
-        let (mut tally, mut made) = (Tally::default(), 0);
+        let (mut tally, mut next) = (Tally::default(), 0);
         for (range, part) in known {
-            if range.start == made && range.end <= draws {
-                made = range.end;
+            if range.start == next && range.end <= draws {
+                next = range.end;
                 tally.merge(part);
             }
         }
-        if made < draws {
-            let line = (name, made, draws, make(made..draws)?);
+        if next < draws {
+            let line = (name, next, draws, make(next..draws)?);
             if let Some(file) = &mut self.file {
                 writeln!(file, "{}", serde_json::to_string(&line)?)?;
             }
