@@ -149,7 +149,9 @@ impl Portfolio {
                 actions.entry(action).or_default().push((study.promotion.start, &study.promotion.id));
             }
         }
-        actions.values_mut().for_each(|waves| waves.sort_unstable());
+        for waves in actions.values_mut() {
+            waves.sort_unstable();
+        }
         actions.into_iter().map(|(action, waves)| (action, waves.into_iter().map(|(_, id)| id).collect())).collect()
     }
 
