@@ -99,7 +99,9 @@ fn of_distributions(kernel: &str, times: usize) {
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let (Some(kernel), Some(times)) = (arguments.next(), arguments.next().and_then(|times| times.parse().ok())) else {
-        KERNELS.iter().for_each(|kernel| println!("{kernel}"));
+        for kernel in KERNELS {
+            println!("{kernel}");
+        }
         return;
     };
     let here = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().unwrap();
