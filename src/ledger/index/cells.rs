@@ -1,4 +1,4 @@
-//! The cells of one promotion: its customers are visited in the order of their codes, some at a time, each in its own lines only.
+//! The cells of one promotion: its customers are visited some at a time, these in the order of their codes, each in its own lines only.
 
 use std::ops::Range;
 

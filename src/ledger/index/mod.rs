@@ -18,15 +18,15 @@
 //!
 //! | step | cost |
 //! |---|---|
-//! | codes of the customers, and their order | one look-up each, then `c log c` |
+//! | codes of the customers, and their order | one look-up each, then 256 are sorted at a time |
 //! | class of each product code | `p`, a byte and two bits each |
 //! | lines of a customer in the windows | `log` of the customer's lines, for each span |
 //! | sums, baskets, counts | `u` |
 //! | columns of the cells | `c a` |
 //! | lines outside windows and assignment | `d` |
 //!
-//! No step grows with the lines of the ledger; the depth of memory (caches, pages) does, slowly. Customers are visited in the order of their codes, that is of
-//! their lines in memory, 256 at a time: first all their days are read, then all their columns, so that memory answers many reads at once, and then the lines are
+//! No step grows with the lines of the ledger; the depth of memory (caches, pages) does, slowly. Customers are visited as they stand in the assignment, 256 at a
+//! time, and these in the order of their codes, that is of their lines in memory: first all their days are read, then all their columns, so that memory answers many reads at once, and then the lines are
 //! summed out of the cache. Amounts that are ticks are added as they stand; others (costs, VAT line by line, conditions) are worked out on batches of lines by the
 //! very functions that a ledger uses. What is added is integers, or real numbers in the order of rows: no bit depends on the number of threads.
 //!
