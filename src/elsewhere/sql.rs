@@ -241,9 +241,8 @@ impl Writer<'_> {
                 AmountSource::Cost { unit_cost, .. } => columns.push(Column::new("unit_cost".into(), known(unit_cost))),
                 AmountSource::PerUnit { value } => columns.push(Column::new(format!("per_unit{index}").into(), value)),
                 AmountSource::Column { condition: Some(condition), .. } if self.in_products(condition) => {
-                    let texts = self.warehouse.products.texts(&condition.column)?;
-                    let meets = |i: usize| texts.get(i).is_some_and(|t| condition.holds(t));
-                    let mask: Vec<bool> = (0..partition.products.len()).map(meets).collect();
+                    let mut mask = self.warehouse.products.texts(&condition.column)?.are(|text| condition.holds(text));
+                    mask.resize(partition.products.len(), false);
                     columns.push(Column::new(format!("condition{index}").into(), mask));
                 }
                 AmountSource::Column { .. } => {}

@@ -110,14 +110,17 @@ impl Fit {
     /// The columns that weights are applied to: the outcomes, or their differences with the scaled before-columns behind them.
     pub(super) fn columns<'o>(&self, outcomes: &[Outcome<'o>]) -> Result<Vec<Cow<'o, [f64]>>, Undefined> {
         let n = self.effect.len();
-        for (column, outcome) in outcomes.iter().enumerate() {
+        let checked = |(column, outcome): (usize, &Outcome<'_>)| {
             check(outcome.values, n, column)?;
-            if let Some((before, _)) = outcome.before {
-                check(before, n, column)?;
-            } else if self.differences {
-                return Err(Undefined::NoBaseline { outcome: column });
+            match outcome.before {
+                Some((before, _)) => check(before, n, column),
+                None if self.differences => Err(Undefined::NoBaseline { outcome: column }),
+                None => Ok(()),
             }
-        }
+        };
+        // The first error in the order of outcomes.
+        let all: Vec<Result<(), Undefined>> = outcomes.par_iter().enumerate().map(checked).collect();
+        all.into_iter().collect::<Result<(), Undefined>>()?;
         if self.differences {
             Ok(difference(outcomes).into_iter().map(Cow::Owned).collect())
         } else {

@@ -125,9 +125,10 @@ fn mask(kept: &Kept, partition: &Partition, condition: &Where) -> Result<Option<
     if kept.texts.contains(&condition.column) && !kept.products.has(&condition.column) {
         return Ok(None);
     }
-    let texts = kept.products.texts(&condition.column)?;
-    let meets = |index: usize| texts.get(index).is_some_and(|t| condition.holds(t));
-    Ok(Some((0..partition.products.len()).map(meets).collect()))
+    let mut meets = kept.products.texts(&condition.column)?.are(|text| condition.holds(text));
+    // Products that are sold but not listed have no text.
+    meets.resize(partition.products.len(), false);
+    Ok(Some(meets))
 }
 
 /// A number of the line, else of its product; NaN where neither is known.

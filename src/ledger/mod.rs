@@ -25,6 +25,7 @@ mod products;
 mod repeats;
 mod scan;
 mod sums;
+mod texts;
 mod unmet;
 mod visits;
 
@@ -38,6 +39,6 @@ pub use oddities::{FirstNegative, LargestLine, Oddities, RepeatedLine, Repeats, 
 pub use products::ProductTable;
 pub use unmet::{Respelled, Unmet};
 
-pub(crate) use products::Texts;
+pub(crate) use texts::Texts;
 
 pub(crate) use frames::{IdColumn, collect, column, null_problem, numbers};

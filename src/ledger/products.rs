@@ -1,9 +1,13 @@
 //! The product table: one row a product, with what selections and suppliers ask of it.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
 use hashbrown::HashMap;
 use polars::prelude::*;
 
 use super::Columns;
+use super::Texts;
 use super::frames::{self, IdColumn, collect, column, null_problem};
 use super::scan::unusable;
 use crate::error::{Fault, Input, Problem, Result};
@@ -17,6 +21,8 @@ pub struct ProductTable {
     frame: DataFrame,
     /// Rows that repeated an earlier product with the same category.
     pub(crate) repeated: usize,
+    /// The other columns as texts, each made when it is first asked for: promotions ask for the same few again and again.
+    texts: BTreeMap<String, OnceLock<Arc<Texts>>>,
 }
 
 impl ProductTable {
@@ -37,12 +43,13 @@ impl ProductTable {
         let (keep, repeated) = distinct(&ids, &frame, columns)?;
         let named = rename(&frame, columns)?;
         let (ids, frame) = if repeated == 0 { (ids, named) } else { (pick(&ids, &keep), named.take(&IdxCa::from_vec("keep".into(), keep))?) };
-        Ok(Self { ids, frame, repeated })
+        Ok(Self::of_parts(ids, frame, repeated))
     }
 
     /// The table of its ids and other columns, which were checked before.
     pub(super) fn of_parts(ids: Ids, frame: DataFrame, repeated: usize) -> Self {
-        Self { ids, frame, repeated }
+        let texts = frame.get_column_names().iter().map(|name| (name.to_string(), OnceLock::new())).collect();
+        Self { ids, frame, repeated, texts }
     }
 
     /// The other columns.
@@ -105,8 +112,15 @@ impl ProductTable {
     }
 
     /// A column as texts.
-    pub(crate) fn texts(&self, name: &str) -> Result<Texts> {
-        Ok(Texts(frames::texts(column(&self.frame, name, Input::Products)?)?.rechunk().into_owned()))
+    pub(crate) fn texts(&self, name: &str) -> Result<Arc<Texts>> {
+        let made = || Ok(Arc::new(Texts::new(&frames::texts(column(&self.frame, name, Input::Products)?)?)));
+        match self.texts.get(name) {
+            Some(kept) => match kept.get() {
+                Some(texts) => Ok(Arc::clone(texts)),
+                None => made().map(|texts| Arc::clone(kept.get_or_init(|| texts))),
+            },
+            None => made(),
+        }
     }
 
     /// A column of numbers; a null is `None`, NaN, infinity and what is too large an error.
@@ -117,22 +131,6 @@ impl ProductTable {
             None => Ok(values),
             Some(problem) => Err(problem.into()),
         }
-    }
-}
-
-/// A text of each product, or nothing.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Texts(StringChunked);
-
-impl Texts {
-    /// The text of a product; nothing beyond the table.
-    pub(crate) fn get(&self, index: usize) -> Option<&str> {
-        if index < self.0.len() { self.0.get(index) } else { None }
-    }
-
-    /// By product, in the order of the table.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&str>> {
-        self.0.iter()
     }
 }
 
@@ -188,11 +186,6 @@ fn rename(frame: &DataFrame, columns: &Columns) -> Result<DataFrame> {
             let copy = frame.column(in_frame)?.clone().with_name(name.as_str().into());
             named.with_column(copy)?;
         }
-    }
-    // Categories are asked for several times: once as text.
-    if let Ok(category) = named.column("category") {
-        let texts = frames::texts(category)?.with_name("category".into());
-        named.with_column(texts.into_series().into())?;
     }
     if let Some(vat) = columns.vat_column()
         && let Ok(found) = frame.column(columns.name(vat))

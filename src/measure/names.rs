@@ -19,7 +19,7 @@ const NAMED: usize = 5;
 pub(super) fn warnings(promotion: &Promotion, catalogue: &Catalogue<'_>, partition: &Partition) -> Result<Vec<Warning>> {
     let mut warnings: Vec<Warning> = Vec::new();
     for (column, names) in uses(promotion, catalogue, partition)? {
-        let told = told(&column, &respellings(&names, &catalogue.products.texts(&column)?));
+        let told = told(&column, &respellings(&names, &*catalogue.products.texts(&column)?));
         warnings.extend(told.filter(|warning| !warnings.contains(warning)));
     }
     Ok(warnings)
@@ -32,7 +32,7 @@ fn uses(promotion: &Promotion, catalogue: &Catalogue<'_>, partition: &Partition)
         let (column, names) = match selection {
             Selection::Category(names) => ("category", names.iter().cloned().collect()),
             Selection::Where(condition) => (condition.column.as_str(), condition.values.iter().cloned().collect()),
-            Selection::Same(column) => (column.as_str(), of_focal(&catalogue.products.texts(column)?, partition)),
+            Selection::Same(column) => (column.as_str(), of_focal(&*catalogue.products.texts(column)?, partition)),
             Selection::Products(_) | Selection::None => continue,
         };
         roles.entry(column.to_owned()).or_default().extend(names);
@@ -52,10 +52,9 @@ fn uses(promotion: &Promotion, catalogue: &Catalogue<'_>, partition: &Partition)
 
 /// What the products of the offer have in a column.
 fn of_focal(texts: &Texts, partition: &Partition) -> BTreeSet<String> {
-    let focal = |class: &u8| partition.classes.get(usize::from(*class)).is_some_and(|class| class.role == Role::Focal);
-    let values = texts.iter().zip(&partition.class_of_product).filter(|(_, class)| focal(class)).filter_map(|(text, _)| text);
-    // Many products have few values.
-    values.collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
+    let is_focal: Vec<bool> = partition.classes.iter().map(|class| class.role == Role::Focal).collect();
+    let focal = partition.class_of_product.iter().enumerate().filter(|(_, class)| is_focal.get(usize::from(**class)) == Some(&true));
+    texts.of(focal.map(|(product, _)| product)).into_iter().map(str::to_owned).collect()
 }
 
 /// For each name that is written in other ways too, those and how many products have them.
@@ -65,10 +64,7 @@ fn respellings<'n>(names: &'n BTreeSet<String>, texts: &Texts) -> BTreeMap<&'n s
         plain.entry(plain_name(name)).or_insert(name);
     }
     let mut found: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
-    // Many products have few names.
-    let mut products: HashMap<&str, usize> = HashMap::new();
-    texts.iter().flatten().for_each(|text| *products.entry(text).or_default() += 1);
-    for (text, products) in products {
+    for (text, products) in texts.names().zip(texts.counts()) {
         if let Some(name) = plain.get(plain_name(text).as_ref())
             && !names.contains(text)
         {

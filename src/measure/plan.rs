@@ -1,5 +1,7 @@
 //! What a study asks of a source: windows, the partition of lines, amounts, measures.
 
+use std::sync::Arc;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::amounts::Amounts;
@@ -134,7 +136,7 @@ impl Study {
             Some(Markdown::Calendar(sales)) => sales,
         };
         let items = index_by_text(&products.ids);
-        let categories = if sales.iter().any(|s| s.category.is_some()) { catalogue.products.texts("category")? } else { Texts::default() };
+        let categories = if sales.iter().any(|s| s.category.is_some()) { catalogue.products.texts("category")? } else { Arc::default() };
         check_calendar(sales, &items, products, &categories, catalogue.store)?;
         let mut by_product = vec![Vec::new(); products.ids.len()];
         for sale in sales {
@@ -144,7 +146,7 @@ impl Study {
                 add(*index as usize);
             }
             if let Some(category) = &sale.category {
-                categories.iter().enumerate().filter(|(_, c)| *c == Some(category.as_str())).for_each(|(index, _)| add(index));
+                categories.are(|name| name == category).into_iter().enumerate().filter(|(_, is_such)| *is_such).for_each(|(index, _)| add(index));
             }
         }
         Ok(MarkdownRule::Calendar(by_product))
@@ -154,7 +156,7 @@ impl Study {
 /// Every product and category of the calendar must be known, and stores only stand where lines have one.
 fn check_calendar(sales: &[Sale], items: &HashMap<String, u32>, products: &Products, categories: &Texts, store: bool) -> Result<()> {
     let mut problems = Problems::default();
-    let known_categories: HashSet<&str> = categories.iter().flatten().collect();
+    let known_categories: HashSet<&str> = categories.names().collect();
     let product = |sale: &Sale| sale.product.clone().filter(|p| !items.contains_key(p.as_str()));
     let category = |sale: &Sale| sale.category.clone().filter(|c| !known_categories.contains(c.as_str()));
     if let Some(unknown) = Unknown::of(sales, product) {

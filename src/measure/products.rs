@@ -1,10 +1,11 @@
 //! The products of a study with their classes: roles and suppliers.
 
+use std::sync::Arc;
+
 use hashbrown::{HashMap, HashSet};
 
 use crate::cells::{Catalogue, ProductClass, Role};
 use crate::error::{Fault, Input, Problem, Problems, Result, nearest};
-use crate::ledger::Texts;
 use crate::study::{Ids, Promotion, Selection, Where};
 
 /// Products with their classes.
@@ -28,26 +29,24 @@ impl Products {
         problems.finish()?;
         let mut ids = table.ids.clone();
         let focal = selected(&promotion.focal, &mut ids, catalogue, "focal")?;
-        let listed_focal = focal.iter().any(|&index| (index as usize) < table.len());
-        if focal.is_empty() || (!table.is_empty() && !listed_focal) {
+        let is_listed = focal.products().next().is_some_and(|least| table.is_empty() || least < table.len());
+        if !is_listed {
             let problem = Problem::new(Input::Promotion, Fault::NoFocalProduct, "no product of the offer is in the product table").column("focal");
             return Err(problem.value(shown(&promotion.focal)).remedy("Compare the ids or names with those of the product table").into());
         }
         let substitutes = match &promotion.substitutes {
             Selection::Same(column) => same(column, &focal, catalogue)?,
             // Products of the same need, less those on offer.
-            other @ (Selection::Category(_) | Selection::Where(_)) => {
-                selected(other, &mut ids, catalogue, "substitutes")?.difference(&focal).copied().collect()
-            }
+            other @ (Selection::Category(_) | Selection::Where(_)) => selected(other, &mut ids, catalogue, "substitutes")?.without(&focal),
             other => selected(other, &mut ids, catalogue, "substitutes")?,
         };
-        if let Some(both) = substitutes.intersection(&focal).min() {
-            let count = substitutes.intersection(&focal).count();
+        let both = || substitutes.products().filter(|product| focal.has(*product));
+        if let Some(first) = both().next() {
             let problem = Problem::new(Input::Promotion, Fault::SubstituteIsFocal, "a substitute is itself on offer").column("substitutes");
-            return Err(problem.value(ids.text(*both as usize)).count(count).remedy("A product has one role: take it out of one of the lists").into());
+            return Err(problem.value(ids.text(first)).count(both().count()).remedy("A product has one role: take it out of one of the lists").into());
         }
         let suppliers = suppliers(promotion, catalogue)?;
-        let categories = if table.has("category") { table.texts("category")? } else { Texts::default() };
+        let categories = if table.has("category") { table.texts("category")? } else { Arc::default() };
         let mut products = Self {
             without_category: (0..ids.len()).map(|i| categories.get(i).is_none()).collect(),
             ids,
@@ -58,16 +57,15 @@ impl Products {
         Ok(products)
     }
 
-    fn classify(&mut self, focal: &HashSet<u32>, substitutes: &HashSet<u32>, suppliers: &[Option<u16>]) -> Result<()> {
-        let mut roles = vec![Role::Other; self.ids.len()];
-        for (products, role) in [(substitutes, Role::Substitute), (focal, Role::Focal)] {
-            for product in products {
-                if let Some(own) = roles.get_mut(*product as usize) {
-                    *own = role;
-                }
-            }
-        }
-        for (index, role) in roles.into_iter().enumerate() {
+    fn classify(&mut self, focal: &Chosen, substitutes: &Chosen, suppliers: &[Option<u16>]) -> Result<()> {
+        for index in 0..self.ids.len() {
+            let role = if focal.has(index) {
+                Role::Focal
+            } else if substitutes.has(index) {
+                Role::Substitute
+            } else {
+                Role::Other
+            };
             let class = ProductClass { role, supplier: suppliers.get(index).copied().flatten() };
             let known = self.classes.iter().position(|c| *c == class);
             let place = known.unwrap_or_else(|| {
@@ -97,46 +95,58 @@ fn shown(selection: &Selection) -> String {
     }
 }
 
+/// Some of the products: whether each is among them, those behind the last are not.
+struct Chosen(Vec<bool>);
+
+impl Chosen {
+    fn has(&self, product: usize) -> bool {
+        self.0.get(product) == Some(&true)
+    }
+
+    /// Ascending.
+    fn products(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter(|(_, is_chosen)| **is_chosen).map(|(product, _)| product)
+    }
+
+    fn without(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(&others.0).for_each(|(is_chosen, is_other)| *is_chosen &= !is_other);
+        self
+    }
+}
+
 /// The products of a selection; listed ones that the table does not know are added to `ids`.
-fn selected(selection: &Selection, ids: &mut Ids, catalogue: &Catalogue<'_>, key: &str) -> Result<HashSet<u32>> {
-    let matching = |column: &str, values: &[String]| -> Result<HashSet<u32>> {
+fn selected(selection: &Selection, ids: &mut Ids, catalogue: &Catalogue<'_>, key: &str) -> Result<Chosen> {
+    let matching = |column: &str, values: &[String]| -> Result<Chosen> {
         let texts = catalogue.products.texts(column)?;
-        if let Some(value) = values.iter().find(|value| !texts.iter().flatten().any(|t| t == *value)) {
-            let hint = nearest(value, texts.iter().flatten()).map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
+        if let Some(value) = values.iter().find(|value| !texts.names().any(|name| name == *value)) {
+            let hint = nearest(value, texts.names()).map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
             let fault = if key == "focal" { Fault::NoFocalProduct } else { Fault::UnknownName };
             let problem = Problem::new(Input::Promotion, fault, format!("no product has this {column}")).column(key);
             return Err(problem.value(value).remedy(format!("{hint}Compare it with the product table's column `{column}`")).into());
         }
-        Ok(texts.iter().zip(0..).filter(|(t, _)| t.is_some_and(|t| values.iter().any(|v| v == t))).map(|(_, index)| index).collect())
+        Ok(Chosen(texts.are(|text| values.iter().any(|value| value == text))))
     };
     match selection {
         Selection::Products(listed) => add_listed(listed, ids, key),
         Selection::Category(names) => matching("category", names),
         Selection::Where(condition) => matching(&condition.column, &condition.values),
-        Selection::None => Ok(HashSet::new()),
+        Selection::None => Ok(Chosen(Vec::new())),
         Selection::Same(_) => {
             Err(Problem::new(Input::Promotion, Fault::Contradiction, "`same` is for substitutes").column(key).remedy("Give products, category or where").into())
         }
     }
 }
 
-fn add_listed(listed: &Ids, ids: &mut Ids, key: &str) -> Result<HashSet<u32>> {
-    fn add<T: Clone + Eq + std::hash::Hash>(listed: &[T], ids: &mut Vec<T>) -> HashSet<u32> {
-        let mut place: HashMap<&T, Option<u32>> = listed.iter().map(|id| (id, None)).collect();
-        for (id, index) in ids.iter().zip(0..) {
-            if let Some(place) = place.get_mut(id) {
-                *place = Some(index);
-            }
-        }
-        let mut found = HashSet::with_capacity(listed.len());
-        for id in listed {
-            let place = place.entry(id).or_default();
-            found.insert(*place.get_or_insert_with(|| {
-                ids.push(id.clone());
-                ids.len() as u32 - 1
-            }));
-        }
-        found
+fn add_listed(listed: &Ids, ids: &mut Ids, key: &str) -> Result<Chosen> {
+    fn add<T: Clone + Eq + std::hash::Hash>(listed: &[T], ids: &mut Vec<T>) -> Chosen {
+        let mut missing: HashSet<&T> = listed.iter().collect();
+        let mut chosen: Vec<bool> = ids.iter().map(|id| missing.contains(id)).collect();
+        ids.iter().zip(&chosen).filter(|(_, is_chosen)| **is_chosen).for_each(|(id, _)| _ = missing.remove(id));
+        // In the order of the list, each once.
+        let unknown: Vec<T> = listed.iter().filter(|id| missing.remove(*id)).cloned().collect();
+        chosen.resize(ids.len() + unknown.len(), true);
+        ids.extend(unknown);
+        Chosen(chosen)
     }
     if ids.is_empty() {
         *ids = match listed {
@@ -155,15 +165,15 @@ fn add_listed(listed: &Ids, ids: &mut Ids, key: &str) -> Result<HashSet<u32>> {
                 .remedy("Cast one of the two, so that ids can meet")
                 .into())
         }
-        _ => Ok(HashSet::new()),
+        _ => Ok(Chosen(Vec::new())),
     }
 }
 
 /// Products that share a focal product's value in a column; a null matches nothing.
-fn same(column: &str, focal: &HashSet<u32>, catalogue: &Catalogue<'_>) -> Result<HashSet<u32>> {
+fn same(column: &str, focal: &Chosen, catalogue: &Catalogue<'_>) -> Result<Chosen> {
     let texts = catalogue.products.texts(column)?;
-    let values: HashSet<&str> = focal.iter().filter_map(|&index| texts.get(index as usize)).collect();
-    Ok(texts.iter().zip(0..).filter(|(t, index)| t.is_some_and(|t| values.contains(t)) && !focal.contains(index)).map(|(_, index)| index).collect())
+    let values = texts.of(focal.products());
+    Ok(Chosen(texts.are(|text| values.contains(&text))).without(focal))
 }
 
 /// The declared supplier of each product.
@@ -172,10 +182,9 @@ fn suppliers(promotion: &Promotion, catalogue: &Catalogue<'_>) -> Result<Vec<Opt
         return Ok(Vec::new());
     }
     let texts = catalogue.products.texts("supplier")?;
-    let known: HashSet<&str> = texts.iter().flatten().collect();
-    if let Some(missing) = promotion.suppliers.iter().find(|s| !known.contains(s.name.as_str())) {
+    if let Some(missing) = promotion.suppliers.iter().find(|s| !texts.names().any(|name| name == s.name)) {
         // In a fixed order, so that of two names equally near always the same is meant.
-        let mut known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = texts.names().collect();
         known.sort_unstable();
         let hint = nearest(&missing.name, known).map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
         let problem = Problem::new(Input::Promotion, Fault::UnknownSupplier, "no product has this supplier").column("suppliers.name");

@@ -190,7 +190,7 @@ impl Assignment {
     /// The problems of customers who stand more than once, in one arm or in both.
     pub(crate) fn duplicates(&self) -> Vec<Problem> {
         fn repeated<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>, arm: &[Arm]) -> [Vec<usize>; 2] {
-            let mut seen = hashbrown::HashMap::new();
+            let mut seen = hashbrown::HashMap::with_capacity(arm.len());
             let mut found = [Vec::new(), Vec::new()];
             for (row, key) in keys.enumerate() {
                 if let Some(first) = seen.insert(key, row) {
