@@ -13,8 +13,11 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use output::{csv_of, folder, not_an_input, print};
 use promolift::Error;
+use promolift::cells::CellSource;
 use promolift::ledger::LedgerIndex;
-use promolift::portfolio::{Control, Factorial, League, Measured, OpenedPortfolio, Overlaps, PortfolioInputs, RankBy, Ranking, Total, TotalOf, Waves};
+use promolift::portfolio::{
+    Control, Factorial, League, Measured, Overlaps, Portfolio, PortfolioFiles, PortfolioInputs, RankBy, Ranking, Total, TotalOf, Waves,
+};
 use promolift::prelude::*;
 use serde::Serialize;
 
@@ -44,6 +47,9 @@ struct Arguments {
     /// Attributes of customers, one row a customer
     #[arg(long, value_name = "FILE", requires = "promotions")]
     customers: Option<PathBuf>,
+    /// Read the transactions, a Parquet file or a folder of such, in batches: for more lines than fit into memory
+    #[arg(long, requires = "promotions")]
+    batches: bool,
     /// What the league table is by: net_profit, roi_on_retailer_cost, or an effect and a measure such as direct.units
     #[arg(long, value_name = "WHAT", default_value = "net_profit", value_parser = ranked_by)]
     by: RankBy,
@@ -124,50 +130,95 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let progress = bar();
     progress.set_message("reading files");
-    let mut opened = inputs(arguments).and_then(|inputs| inputs.open()).map_err(|e| e.to_string())?;
-    opened.portfolio = opened.portfolio.checking_overlaps();
-    if let Some(path) = &arguments.out {
-        not_an_input("--out", path, opened.paths())?;
+    let inputs = inputs(arguments).map_err(|e| e.to_string())?;
+    if arguments.batches {
+        let opened = inputs.open_batches().map_err(|e| e.to_string())?;
+        opened.batches.check().map_err(|error| opened.files.explain(None, error).to_string())?;
+        progress.set_message(format!("measuring {} lines in {} batches", opened.batches.len(), opened.batches.count()));
+        let asked = Asked { arguments, portfolio: &opened.portfolio.checking_overlaps(), files: &opened.files };
+        return asked.print(&opened.batches, &progress);
     }
-    let explained = |error: Error| opened.explain(None, error).to_string();
-    let ledger = Ledger::from_frames(opened.transactions.clone(), opened.products.clone(), &opened.columns).map_err(explained)?;
+    let opened = inputs.open().map_err(|e| e.to_string())?;
+    let explained = |error: Error| opened.files.explain(None, error).to_string();
+    let ledger = Ledger::from_frames(opened.transactions, opened.products, &opened.columns).map_err(explained)?;
     ledger.check().map_err(explained)?;
     // Ordered once, so that each promotion reads the lines of its own customers only.
     let index = LedgerIndex::new(&ledger).map_err(explained)?;
     drop(ledger);
-    let portfolio = &opened.portfolio;
-    progress.set_length(portfolio.len() as u64);
-    let measured = portfolio.measure_with(&index, |step| {
-        progress.set_position(step.done as u64);
-        progress.set_message(step.promotion.to_owned());
-    });
-    progress.finish_and_clear();
-    tell_errors(&measured, &opened);
-    if measured.measurements().next().is_none() {
-        return Err("no promotion could be measured".to_owned());
-    }
-    if arguments.format == Format::JsonLines || arguments.format == Format::Csv {
-        return print(&plain(&measured, arguments.format)?, arguments.out.as_deref());
-    }
-    let told = |error: Error| opened.explain(None, error).to_string();
-    let report = Report {
-        league: measured.league(&ranking(arguments)).map_err(told)?,
-        // Where nothing can be summed the league table has said why.
-        totals: [TotalOf::NetSales, TotalOf::NetProfit].into_iter().filter_map(|of| measured.total(of).ok()).collect(),
-        overlaps: portfolio.overlaps(),
-        waves: waves(&opened, &index, &arguments.waves)?,
-        together: arguments.together.iter().map(|ids| together(&opened, &index, ids)).collect::<Result<_, _>>()?,
-        promotions: measured,
-    };
-    print(&rendered(&report, arguments.format)?, arguments.out.as_deref())
+    Asked { arguments, portfolio: &opened.portfolio.checking_overlaps(), files: &opened.files }.print(&index, &progress)
 }
 
-/// What could not be measured, on standard error; the rest is printed all the same.
-fn tell_errors(measured: &Measured, opened: &OpenedPortfolio) {
-    for entry in measured.entries() {
-        if let Err(error) = &entry.result {
-            eprintln!("{}: {}", entry.promotion, opened.explain_text(&entry.promotion, error));
+/// What is asked, of lines from any source.
+struct Asked<'a> {
+    arguments: &'a Arguments,
+    portfolio: &'a Portfolio,
+    files: &'a PortfolioFiles,
+}
+
+impl Asked<'_> {
+    /// Measures all promotions and prints what is asked for.
+    fn print(&self, source: &(impl CellSource + Sync), progress: &ProgressBar) -> Result<(), String> {
+        let Self { arguments, portfolio, files } = self;
+        if let Some(path) = &arguments.out {
+            not_an_input("--out", path, files.paths())?;
         }
+        progress.set_length(portfolio.len() as u64);
+        let measured = portfolio.measure_with(source, |step| {
+            progress.set_position(step.done as u64);
+            progress.set_message(step.promotion.to_owned());
+        });
+        progress.finish_and_clear();
+        self.tell_errors(&measured);
+        if measured.measurements().next().is_none() {
+            return Err("no promotion could be measured".to_owned());
+        }
+        if arguments.format == Format::JsonLines || arguments.format == Format::Csv {
+            return print(&plain(&measured, arguments.format)?, arguments.out.as_deref());
+        }
+        let report = Report {
+            league: measured.league(&ranking(arguments)).map_err(|error| self.told(error))?,
+            // Where nothing can be summed the league table has said why.
+            totals: [TotalOf::NetSales, TotalOf::NetProfit].into_iter().filter_map(|of| measured.total(of).ok()).collect(),
+            overlaps: portfolio.overlaps(),
+            waves: self.waves(source)?,
+            together: arguments.together.iter().map(|ids| self.together(source, ids)).collect::<Result<_, _>>()?,
+            promotions: measured,
+        };
+        print(&rendered(&report, arguments.format)?, arguments.out.as_deref())
+    }
+
+    fn told(&self, error: Error) -> String {
+        self.files.explain(None, error).to_string()
+    }
+
+    /// What could not be measured, on standard error; the rest is printed all the same.
+    fn tell_errors(&self, measured: &Measured) {
+        for entry in measured.entries() {
+            if let Err(error) = &entry.result {
+                eprintln!("{}: {}", entry.promotion, self.files.explain_text(&entry.promotion, error));
+            }
+        }
+    }
+
+    /// The actions whose waves are named on the command line, and those that the promotions name. Waves of the latter that cannot be stacked are told, and the
+    /// rest is printed all the same.
+    fn waves(&self, source: &impl CellSource) -> Result<Vec<Waves>, String> {
+        let mut found = Vec::new();
+        for ids in &self.arguments.waves {
+            found.push(self.portfolio.waves(source, &list(ids), "net_sales").map_err(|error| self.told(error))?);
+        }
+        for (action, waves) in self.portfolio.actions().into_iter().filter(|(_, waves)| waves.len() > 1) {
+            match self.portfolio.waves(source, &waves, "net_sales") {
+                Ok(stacked) => found.push(stacked),
+                Err(error) => eprintln!("waves of {action}: {}", self.told(error)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn together(&self, source: &impl CellSource, ids: &str) -> Result<Factorial, String> {
+        let &[first, second] = list(ids).as_slice() else { return Err(format!("--together {ids}: name two promotions, as in --together grill,fish")) };
+        self.portfolio.factorial(source, first, second, "net_sales").map_err(|e| self.files.explain(Some(first), e).to_string())
     }
 }
 
@@ -181,28 +232,6 @@ fn ranking(arguments: &Arguments) -> Ranking {
 
 fn list(ids: &str) -> Vec<&str> {
     ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect()
-}
-
-/// The actions whose waves are named on the command line, and those that the promotions name. Waves of the latter that cannot be stacked are told, and the rest is
-/// printed all the same.
-fn waves(opened: &OpenedPortfolio, index: &LedgerIndex, asked: &[String]) -> Result<Vec<Waves>, String> {
-    let told = |error: Error| opened.explain(None, error).to_string();
-    let mut found = Vec::new();
-    for ids in asked {
-        found.push(opened.portfolio.waves(index, &list(ids), "net_sales").map_err(told)?);
-    }
-    for (action, waves) in opened.portfolio.actions().into_iter().filter(|(_, waves)| waves.len() > 1) {
-        match opened.portfolio.waves(index, &waves, "net_sales") {
-            Ok(stacked) => found.push(stacked),
-            Err(error) => eprintln!("waves of {action}: {}", told(error)),
-        }
-    }
-    Ok(found)
-}
-
-fn together(opened: &OpenedPortfolio, index: &LedgerIndex, ids: &str) -> Result<Factorial, String> {
-    let &[first, second] = list(ids).as_slice() else { return Err(format!("--together {ids}: name two promotions, as in --together grill,fish")) };
-    opened.portfolio.factorial(index, first, second, "net_sales").map_err(|e| opened.explain(Some(first), e).to_string())
 }
 
 fn inputs(arguments: &Arguments) -> Result<PortfolioInputs, Error> {

@@ -7,6 +7,8 @@ use polars::prelude::{DataFrame, IntoLazy};
 use super::{Asked, Portfolio, Question, columns_of};
 use crate::error::{Error, ErrorKind, Fault, Input, Problem, Problems, Result};
 use crate::files::{Files, PromotionFile, read_assignments, read_customers, read_products, read_transactions};
+#[cfg(feature = "parquet")]
+use crate::ledger::Batches;
 use crate::ledger::{AssignmentColumns, Columns};
 
 /// The paths of a portfolio's files. Tables are CSV, gzip CSV or Parquet by extension, promotions are TOML.
@@ -36,8 +38,36 @@ pub struct OpenedPortfolio {
     pub products: DataFrame,
     /// What the columns are called, and which are kept.
     pub columns: Columns,
+    /// Which file each input came from.
+    pub files: PortfolioFiles,
+}
+
+/// What the files of a portfolio say, the lines in batches.
+#[cfg(feature = "parquet")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedPortfolioBatches {
+    /// The promotions with their customers; one whose file or rows cannot be used keeps its error.
+    pub portfolio: Portfolio,
+    /// The transaction lines and the product table, checked.
+    pub batches: Batches,
+    /// Which file each input came from.
+    pub files: PortfolioFiles,
+}
+
+/// Which file each input of a portfolio came from, to name it in problems that are found later.
+#[derive(Debug, Clone)]
+pub struct PortfolioFiles {
     tables: Vec<(Input, PathBuf)>,
     of_promotion: Vec<(String, Files)>,
+}
+
+/// The promotion files as they were read, with all that they ask of the tables.
+struct Promotions {
+    /// By the name of the file.
+    read: Vec<(String, Result<PromotionFile>)>,
+    columns: Columns,
+    wanted: AssignmentColumns,
 }
 
 impl PortfolioInputs {
@@ -68,30 +98,69 @@ impl PortfolioInputs {
     /// # Errors
     /// Where no promotion file can be used; promotions that name columns or days of the ledger differently; problems of the tables, those of all of them.
     pub fn open(&self) -> Result<OpenedPortfolio> {
+        let promotions = self.read()?;
+        let transactions = read_transactions(&self.transactions, &promotions.columns);
+        let products = read_products(&self.products, &promotions.columns);
+        let (assignments, customers) = self.assigned(&promotions);
+        match (transactions, products, assignments, customers) {
+            (Ok(transactions), Ok(products), Ok(assignments), Ok(customers)) => {
+                let (portfolio, files) = self.asked(&promotions, assignments, customers)?;
+                let portfolio = portfolio.with_unreadable(promotions.read);
+                Ok(OpenedPortfolio { portfolio, transactions, products, columns: promotions.columns, files })
+            }
+            (a, b, c, d) => Err(together([a.err(), b.err(), c.err(), d.err()].into_iter().flatten())),
+        }
+    }
+
+    /// Reads all files but the transaction lines, which stay where they are: a Parquet file, or a folder of such, in batches as by
+    /// [`Batches::from_parquet`].
+    ///
+    /// # Errors
+    /// As [`PortfolioInputs::open`] and [`Batches::from_parquet`]; what is wrong with lines is told once the other files are as they should be.
+    #[cfg(feature = "parquet")]
+    pub fn open_batches(&self) -> Result<OpenedPortfolioBatches> {
+        let promotions = self.read()?;
+        let products = read_products(&self.products, &promotions.columns);
+        let (assignments, customers) = self.assigned(&promotions);
+        match (products, assignments, customers) {
+            (Ok(products), Ok(assignments), Ok(customers)) => {
+                let (portfolio, files) = self.asked(&promotions, assignments, customers)?;
+                let batches = Batches::from_parquet([&self.transactions], products, &promotions.columns).map_err(|error| files.explain(None, error))?;
+                Ok(OpenedPortfolioBatches { portfolio: portfolio.with_unreadable(promotions.read), batches, files })
+            }
+            (a, b, c) => Err(together([a.err(), b.err(), c.err()].into_iter().flatten())),
+        }
+    }
+
+    /// Reads the promotion files.
+    fn read(&self) -> Result<Promotions> {
         let read: Vec<(String, Result<PromotionFile>)> = self.promotions.iter().map(|path| (stem(path), PromotionFile::read(path))).collect();
-        let usable: Vec<&PromotionFile> = read.iter().filter_map(|(_, file)| file.as_ref().ok()).collect();
+        let usable = usable(&read);
         if usable.is_empty() {
             return Err(together(read.into_iter().filter_map(|(_, file)| file.err())));
         }
         check_ids(&usable)?;
-        let columns = columns(&usable)?;
-        let wanted = wanted(&usable);
-        let transactions = read_transactions(&self.transactions, &columns);
-        let products = read_products(&self.products, &columns);
-        let assignments = read_assignments(&self.assignments, &columns, &wanted);
-        let customers = self.customers.as_ref().map(|path| read_customers(path, &columns, &wanted)).transpose();
-        let (transactions, products, assignments, customers) = match (transactions, products, assignments, customers) {
-            (Ok(transactions), Ok(products), Ok(assignments), Ok(customers)) => (transactions, products, assignments, customers),
-            (a, b, c, d) => return Err(together([a.err(), b.err(), c.err(), d.err()].into_iter().flatten())),
-        };
-        let questions =
-            usable.iter().map(|file| Question { promotion: file.promotion.clone(), assignment: file.assignment.clone(), options: file.options.clone() });
-        let tables = self.tables();
-        let portfolio = Portfolio::from_frames(questions, assignments.lazy(), customers.map(IntoLazy::lazy), &columns);
-        let mut portfolio = portfolio.map_err(|error| explained(error, &tables))?;
+        let (columns, wanted) = (columns(&usable)?, wanted(&usable));
+        Ok(Promotions { read, columns, wanted })
+    }
+
+    /// Reads the assignments and the attributes of customers.
+    fn assigned(&self, promotions: &Promotions) -> (Result<DataFrame>, Result<Option<DataFrame>>) {
+        let Promotions { columns, wanted, .. } = promotions;
+        let customers = self.customers.as_ref().map(|path| read_customers(path, columns, wanted)).transpose();
+        (read_assignments(&self.assignments, columns, wanted), customers)
+    }
+
+    /// The promotions with their customers.
+    fn asked(&self, promotions: &Promotions, assignments: DataFrame, customers: Option<DataFrame>) -> Result<(Portfolio, PortfolioFiles)> {
+        let usable = usable(&promotions.read);
         let of_promotion = usable.iter().map(|file| (file.promotion.id.clone(), file.files.clone())).collect();
-        portfolio.add_unreadable(read.into_iter().filter_map(|(name, file)| file.err().map(|error| (name, error))));
-        Ok(OpenedPortfolio { portfolio, transactions, products, columns, tables, of_promotion })
+        let files = PortfolioFiles { tables: self.tables(), of_promotion };
+        let question =
+            |file: &&PromotionFile| Question { promotion: file.promotion.clone(), assignment: file.assignment.clone(), options: file.options.clone() };
+        let questions = usable.iter().map(question);
+        let portfolio = Portfolio::from_frames(questions, assignments.lazy(), customers.map(IntoLazy::lazy), &promotions.columns);
+        Ok((portfolio.map_err(|error| explained(error, &files.tables))?, files))
     }
 
     fn tables(&self) -> Vec<(Input, PathBuf)> {
@@ -100,7 +169,7 @@ impl PortfolioInputs {
     }
 }
 
-impl OpenedPortfolio {
+impl PortfolioFiles {
     /// An error of the ledger, or of a promotion, with the file named in each problem that came from one.
     #[must_use]
     pub fn explain(&self, promotion: Option<&str>, error: Error) -> Error {
@@ -124,13 +193,14 @@ impl OpenedPortfolio {
 }
 
 impl Portfolio {
-    /// Puts promotions behind the others that have an error only. A name that is taken is told apart.
-    fn add_unreadable(&mut self, unreadable: impl Iterator<Item = (String, Error)>) {
-        for (name, error) in unreadable {
+    /// The same with promotions behind the others whose file cannot be used. A name that is taken is told apart.
+    fn with_unreadable(mut self, read: Vec<(String, Result<PromotionFile>)>) -> Self {
+        for (name, error) in read.into_iter().filter_map(|(name, file)| file.err().map(|error| (name, error))) {
             let taken = self.promotions().any(|id| id == name);
             let promotion = if taken { format!("{name} (file)") } else { name };
             self.asked.push(Asked { promotion, study: Err(error) });
         }
+        self
     }
 }
 
@@ -151,6 +221,11 @@ fn promotion_files(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(problem(Fault::Empty, "the folder has no promotion file".to_owned()).remedy("Put one TOML file a promotion into it").into());
     }
     Ok(files)
+}
+
+/// The promotion files that could be read.
+fn usable(read: &[(String, Result<PromotionFile>)]) -> Vec<&PromotionFile> {
+    read.iter().filter_map(|(_, file)| file.as_ref().ok()).collect()
 }
 
 /// No two files describe a promotion of the same id.

@@ -45,8 +45,10 @@ mod waves;
 
 pub use assignments::{Question, UnaskedRows};
 pub use factorial::{Factorial, FactorialCell, FactorialEffect, Inseparable};
+#[cfg(feature = "parquet")]
+pub use inputs::OpenedPortfolioBatches;
 #[cfg(any(feature = "csv", feature = "parquet"))]
-pub use inputs::{OpenedPortfolio, PortfolioInputs};
+pub use inputs::{OpenedPortfolio, PortfolioFiles, PortfolioInputs};
 pub use league::{Control, League, RankBy, Ranking};
 pub use league_rows::{Apart, LeagueRow, Standing};
 pub use measured::{Entry, Measured, write_json_lines};

@@ -9,7 +9,7 @@ use promolift::cells::CellSource;
 use promolift::error::{ErrorKind, Fault};
 use promolift::files::Inputs;
 use promolift::ledger::{Batches, Columns, Ledger};
-use promolift::polars::prelude::{Column, DataFrame, DataType, IntoLazy, NamedFrom, ParquetWriter, PolarsError, Series, col, lit};
+use promolift::polars::prelude::{Column, DataFrame, DataType, FillNullStrategy, IntoLazy, NamedFrom, ParquetWriter, PolarsError, Series, col, lit};
 use promolift::portfolio::{Portfolio, write_json_lines};
 use promolift::prelude::*;
 use promolift::simulate::SeniorMeat;
@@ -559,6 +559,17 @@ fn a_source_that_gives_other_lines_later_is_refused() {
     assert!(row == 601 && text.contains("other lines"), "{text}");
     let (_, text) = told(changed(7, &|frame| frame.clone().lazy().with_column(col("net_sales") + lit(1.0)).collect().unwrap()));
     assert!(text.contains("batch 8 has other lines"), "{text}");
+    // One customer's lines are another's, one product stands for another, one basket is two.
+    for column in ["customer", "product", "basket"] {
+        let shifted = |frame: &DataFrame| {
+            let ids = frame.column(column).unwrap().as_materialized_series().clone();
+            let mut frame = frame.clone();
+            frame.with_column(ids.shift(1).fill_null(FillNullStrategy::Backward(None)).unwrap().into()).unwrap();
+            frame
+        };
+        let (_, text) = told(changed(7, &shifted));
+        assert!(text.contains("batch 8 has other lines"), "{column}: {text}");
+    }
     let (row, text) = told(frames[..4].to_vec());
     assert!(row == 401 && text.contains("ends after 400 lines"), "{text}");
     let (row, text) = told([frames.clone(), vec![frames[0].clone()]].concat());

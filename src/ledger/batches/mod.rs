@@ -41,7 +41,7 @@
 //!
 //! # Where it differs from the ledger
 //! - The source is asked several times and must give the same lines in the same order, in the same batches. Each batch that is read is held against what it was
-//!   at first: its number of lines, columns and types, days, quantities and net sales. A difference is an error, never another number. Batches behind the last
+//!   at first: its number of lines, columns and types, days, ids, quantities and net sales. A difference is an error, never another number. Batches behind the last
 //!   that has a day in question are not asked for again.
 //! - A column must have the same type in all batches; a batch in which an id column is all null must have the type of the others.
 //! - Problems of different batches are told together, as those of one table: row numbers count from the first line of all, and rows with the same problem are

@@ -8,6 +8,7 @@ use super::Frames;
 use crate::error::{ErrorKind, Fault, Input, Problem, Result};
 use crate::ledger::kept::{Has, Number};
 use crate::ledger::lines::{AMOUNT_REMEDY, no_lines};
+use crate::ledger::lookup::Keys;
 use crate::ledger::{Columns, Ledger};
 
 /// What is known of a batch, so that another is not taken for it.
@@ -17,7 +18,7 @@ pub(super) struct Batch {
     pub(super) before: u64,
     pub(super) lines: u64,
     days: (i32, i32),
-    /// Of days, quantities and net sales, in the order of rows.
+    /// Of days, ids, quantities and net sales, in the order of rows.
     pub(super) fingerprint: u64,
 }
 
@@ -31,15 +32,20 @@ impl Batch {
         self.days.0 <= *days.end() && *days.start() <= self.days.1
     }
 
-    /// Changes with every day, quantity and net sales, and with their order.
+    /// Changes with every day, id, quantity and net sales, and with their order.
     pub(super) fn fingerprint_of(part: &Ledger) -> Result<u64> {
         // The multiplier of FNV-1a with a rotation, eight bytes at a time.
         let step = |hash: u64, value: u64| (hash.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let has = part.kept.has;
+        let names = [Some("customer"), Some("product"), has.basket.then_some("basket"), has.store.then_some("store")];
+        let ids = names.into_iter().flatten().map(|name| part.ids(name)).collect::<Result<Vec<_>>>()?;
+        let ids: Vec<Keys<'_>> = ids.iter().map(Keys::new).collect();
         let mut hash = 1;
         for chunk in 0..part.chunks() {
             let sizes = part.number_chunk("quantity", chunk)?.iter().zip(part.number_chunk("net_sales", chunk)?);
-            for (day, (quantity, net_sales)) in part.day_chunk(chunk)?.iter().zip(sizes) {
+            for (row, (day, (quantity, net_sales))) in part.day_chunk(chunk)?.iter().zip(sizes).enumerate() {
                 hash = step(step(hash, quantity.to_bits() ^ *day as u64), net_sales.to_bits());
+                hash = ids.iter().fold(hash, |hash, ids| step(hash, ids.get(chunk, row).unwrap_or(u64::MAX)));
             }
         }
         Ok(hash)

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use promolift::ledger::Ledger;
+use promolift::polars::prelude::ParquetWriter;
 use promolift::portfolio::{PortfolioInputs, TotalOf};
 use serde_json::Value;
 
@@ -91,6 +92,23 @@ fn json_is_one_object_and_lines_are_one_each() {
     let mut reader = csv::Reader::from_path(folder.at("effects.csv")).unwrap();
     let promotions: std::collections::BTreeSet<String> = reader.records().map(|row| row.unwrap()[0].to_owned()).collect();
     assert_eq!(promotions.len(), 10);
+}
+
+#[test]
+fn batches_of_a_parquet_file_give_what_the_index_gives() {
+    let folder = Folder::new();
+    let parquet = folder.at("lines.parquet");
+    ParquetWriter::new(std::fs::File::create(&parquet).unwrap()).with_row_group_size(Some(5_000)).finish(&mut opened().transactions).unwrap();
+    let mut files = arguments(&year::folder().join("promotions").display().to_string());
+    files[3] = parquet;
+    let printed = |more: &[&str]| run("portfolio", &[files.clone(), more.iter().map(|&word| word.to_owned()).collect()].concat()).ok();
+    let more = ["--together", "grill,easter-fish", "--format", "json"];
+    let batches = printed(&[more.as_slice(), &["--batches"]].concat());
+    assert_eq!(batches.err, "");
+    assert!(batches.out == printed(&more).out);
+    // Of a CSV file there are none.
+    files[3] = year::folder().join("transactions.csv.gz").display().to_string();
+    run("portfolio", &[files, vec!["--batches".into()]].concat()).failed(1, &["transactions.csv.gz", "Parquet files only"]);
 }
 
 /// The arguments for the bundled tables with promotions of another folder.
