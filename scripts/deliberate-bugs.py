@@ -111,7 +111,7 @@ BUGS = [
     ),
     Bug(
         "baskets of one part forgotten where ledgers are merged",
-        "src/cells.rs",
+        "src/cells/table.rs",
         "self.baskets.iter_mut().zip(&other.baskets).for_each(|(a, b)| add(&mut a.baskets, &b.baskets));",
         "self.baskets.iter_mut().zip(&other.baskets).for_each(|(a, b)| a.baskets.clone_from(&b.baskets));",
         "identities::any_partition_of_the_ledger_merges_to_the_whole",
