@@ -9,8 +9,8 @@
 //! - *wide*, *holds*, *nearly*, *short*: how that stands to the claim. Chance is a band of shares that fit what was counted, exact (Clopper and Pearson 1934), of
 //!   99.99 %: so wide that of all the cases below, some two thousand, a fifth of one is expected outside by chance. *Wide* and *short* lie outside; *short* means
 //!   by more than a point of coverage besides, *nearly* by less.
-//! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`
-//!   ([`Hazard`](crate::validity::Hazard)).
+//! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`, of joint intervals and bands
+//!   by `skewed_cells` too ([`Hazard`](crate::validity::Hazard)).
 //!
 //! - *Refusals*: the retailers of [`simulate::Preset`](crate::simulate::Preset), clean and broken, measured line by line: how often the numbers are not called
 //!   effects, and for which check.
@@ -33,6 +33,8 @@
 //! residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do. With
 //! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 1,000
 //! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 2,000 and 50,000. Single cells are more skewed than the total: read them last.
+//! Intervals that hold together, joint ones and the bands of weeks, look farther out, where the tails of skewed effects and weeks are worse: where that makes them
+//! short by more than a point by the same expansion, a result warns of them alone (`skewed_cells`), with a tenth in the control up to some ten thousand customers.
 //! Of the longest tails a sample shows little: 20,000 customers with a tenth in the control still hold 91 % only, and a third of the results warn.
 //!
 //! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For

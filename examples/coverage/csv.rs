@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::page::Ran;
 use super::proof::binomial::Band;
-use super::proof::tally::{OF_INTERVALS, Tally};
+use super::proof::tally::{OF_INTERVALS, TOGETHER, Tally};
 
 /// The whole file.
 pub(crate) fn csv(ran: &[Ran]) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn csv(ran: &[Ran]) -> String {
                 number(size),
                 number(counts.bias()),
                 number(counts.claimed_spread()),
-                number(row.case.tally.share_unsure()),
+                number(row.case.share_unsure()),
                 warnings(&row.case.tally),
                 row.verdict.text()
             );
@@ -44,6 +44,6 @@ pub(crate) fn csv(ran: &[Ran]) -> String {
 
 /// The warnings that speak of intervals, with the share of results that carry them.
 fn warnings(tally: &Tally) -> String {
-    let named = OF_INTERVALS.iter().map(|name| (name, tally.share_warned(name))).filter(|(_, share)| *share > 0.0);
+    let named = OF_INTERVALS.iter().chain([&TOGETHER]).map(|name| (name, tally.share_warned(name))).filter(|(_, share)| *share > 0.0);
     named.map(|(name, share)| format!("{name} {share:.2}")).collect::<Vec<_>>().join("; ")
 }

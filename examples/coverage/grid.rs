@@ -372,7 +372,7 @@ fn joint() -> Section {
     let mut cases = Vec::new();
     for (kind, effect) in [("no effect", Effect::None), ("some respond", Effect::Responders(0.5))] {
         for estimator in [ATT, EstimatorName::Unadjusted] {
-            for (customers, share) in [(500, 0.5), (2000, 0.5), (2000, 0.9)] {
+            for (customers, share) in [(500, 0.5), (2000, 0.5), (1000, 0.9), (2000, 0.9)] {
                 let world = World { customers, share, effect, ..World::default() };
                 let name = format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers));
                 cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
@@ -390,7 +390,7 @@ fn joint() -> Section {
 fn weeks() -> Section {
     let mut cases = Vec::new();
     for (kind, effect) in [("no effect", Effect::None), ("some respond", Effect::Responders(0.5))] {
-        for (customers, share) in [(500, 0.5), (1000, 0.9)] {
+        for (customers, share) in [(500, 0.5), (1000, 0.9), (5000, 0.9)] {
             let world = World { customers, share, effect, weeks: true, ..World::default() };
             cases.push(case(Setting::new(format!("{kind}; {ATT}, {}, {} customers", split(share), count(customers)), world, ATT).asking(Asked::Weeks)));
         }

@@ -114,11 +114,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn measured(mut section: Section, share: f64, kept: &mut Kept) -> Result<Ran, Box<dyn Error>> {
     let began = Instant::now();
     let mut shown = Vec::new();
+    let together = section.shown.iter().any(|interval| interval.contains("all "));
     for case in std::mem::take(&mut section.cases) {
         let draws = ((case.draws as f64 * share).ceil() as usize).max(LEAST);
         let (name, claimed) = case.told();
         let tally = kept.or_made(format!("{}: {name}", section.title), draws, |draws| case.run(draws))?;
-        shown.push(Shown { name, claimed, tally });
+        shown.push(Shown { name, claimed, together, tally });
     }
     eprintln!("{}: {} settings in {:.1} minutes", section.title, shown.len(), began.elapsed().as_secs_f64() / 60.0);
     Ok(Ran { section, cases: shown })

@@ -13,6 +13,8 @@ pub(crate) struct Shown {
     pub(crate) name: String,
     /// The confidence of its intervals.
     pub(crate) claimed: f64,
+    /// Whether its intervals are looked at together, joint ones and bands.
+    pub(crate) together: bool,
     /// What was counted.
     pub(crate) tally: Tally,
 }
@@ -41,7 +43,12 @@ impl Row<'_> {
 impl Shown {
     /// Whether the results say that their intervals are not to be trusted to the last per cent: most of them.
     pub(crate) fn is_warned(&self) -> bool {
-        self.tally.share_unsure().is_some_and(|share| share >= 0.5)
+        self.share_unsure().is_some_and(|share| share >= 0.5)
+    }
+
+    /// The share of results that warn of such intervals; `None` where no study was measured.
+    pub(crate) fn share_unsure(&self) -> Option<f64> {
+        self.tally.share_unsure(self.together)
     }
 
     /// What is measured, and of how many customers or clusters.
@@ -148,7 +155,7 @@ fn summary(ran: &[Ran]) -> String {
 /// How often results warn where intervals hold, and where one is short.
 fn alarms(ran: &[Ran]) -> String {
     let share_of = |is_in: &dyn Fn(&Ran, &Shown) -> bool| {
-        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(|case| case.tally.share_unsure()));
+        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(|case| case.share_unsure()));
         let (settings, sum) = shares.fold((0, 0.0), |(settings, sum), share| (settings + 1, sum + share));
         (settings, percent(sum / f64::from(settings.max(1))))
     };
@@ -198,7 +205,7 @@ fn short(ran: &[Ran]) -> String {
                 }
                 intervals += found.len();
                 let each: Vec<String> = found.iter().map(|row| format!("{} {}", row.interval, percent(row.counts.coverage()))).collect();
-                let share = case.tally.share_unsure().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
+                let share = case.share_unsure().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
                 let _ = writeln!(lines, "| {} | {} | {} | {share} |", ran.section.title, case.name, each.join(", "));
             }
         }

@@ -11,6 +11,7 @@ use crate::error::{Fault, Input, Problem, Result};
 use crate::estimate::{ArmForm, Contrast, Directions, Fit, Interval, Outcome, Simultaneous};
 use crate::known::{Known, Reason};
 use crate::study::{Arm, DaySpan, Period, Study, Windows};
+use crate::validity::{Hazard, Warning};
 
 /// Days of a week.
 const DAYS: u32 = 7;
@@ -135,8 +136,43 @@ impl<'a> Curves<'a> {
             curves,
             paybacks,
             absent: plan.absent.iter().cloned().chain(absent).collect(),
-            warnings: plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect(),
+            warnings: self.warnings(after),
         })
+    }
+
+    /// What a reader should know of the inputs and of the intervals: of bands in place of joint intervals, unless the total is too skewed for its own already.
+    fn warnings(&self, after: &CellTable) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> = self.job.plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect();
+        let net_sales = self.job.plan.measures.iter().find(|measure| measure.name == "net_sales");
+        warnings.retain(|warning| warning.warning != Hazard::SkewedCells);
+        if let Some(net_sales) = net_sales
+            && !warnings.iter().any(|warning| warning.warning == Hazard::SkewedArm)
+        {
+            let columns = self.columns(after, net_sales, [true; 3]);
+            let before = self.before(net_sales, [true; 3]);
+            let skewness = columns.par_iter().zip(&self.weeks.after).map(|(column, span)| match &before {
+                Some(before) => self.job.fit.skewness(&column.iter().zip(before).map(|(y, b)| y - self.exposure(span) * b).collect::<Vec<f64>>()),
+                None => self.job.fit.skewness(column),
+            });
+            let skewness: Vec<f64> = skewness.collect();
+            warnings.extend(intervals::skewed_weeks(self.job, &skewness));
+        }
+        warnings
+    }
+
+    /// The baseline that difference in differences takes from each week.
+    fn before(&self, measure: &Measure, roles: [bool; 3]) -> Option<Vec<f64>> {
+        self.job.estimator.differences().then(|| column(self.job.table, measure, roles, |atom| atom.period == Period::Baseline))
+    }
+
+    /// The days of a week as a share of the baseline's.
+    fn exposure(&self, span: &Span) -> f64 {
+        f64::from(span.days.days()) / f64::from(self.job.plan.windows.days(Period::Baseline))
+    }
+
+    /// A measure of some roles in each week from the announcement, or the start, on, by customer.
+    fn columns(&self, after: &CellTable, measure: &Measure, roles: [bool; 3]) -> Vec<Vec<f64>> {
+        (0..self.weeks.after.len()).into_par_iter().map(|span| column(after, measure, roles, |atom| atom.span == span)).collect()
     }
 
     /// The baseline of each measure.
@@ -201,14 +237,13 @@ impl<'a> Curves<'a> {
 
     fn by_week(&'a self, table: &CellTable, measure: &Measure, roles: [bool; 3]) -> Result<ByWeek<'a>> {
         let job = self.job;
-        let before = job.estimator.differences().then(|| column(job.table, measure, roles, |atom| atom.period == Period::Baseline));
-        let baseline_days = f64::from(job.plan.windows.days(Period::Baseline));
-        let columns: Vec<Vec<f64>> = (0..self.weeks.after.len()).into_par_iter().map(|span| column(table, measure, roles, |atom| atom.span == span)).collect();
+        let before = self.before(measure, roles);
+        let columns = self.columns(table, measure, roles);
         let outcomes: Vec<Outcome<'_>> = columns
             .iter()
             .zip(&self.weeks.after)
             .map(|(values, span)| match &before {
-                Some(before) => Outcome::new(values).with_before(before, f64::from(span.days.days()) / baseline_days),
+                Some(before) => Outcome::new(values).with_before(before, self.exposure(span)),
                 None => Outcome::new(values),
             })
             .collect();

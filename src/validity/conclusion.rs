@@ -108,6 +108,9 @@ pub enum Hazard {
     CupedNeedsRandomisation,
     /// A small arm, and customers with a long tail of spending: intervals are lopsided and hold less often than they say.
     SkewedArm,
+    /// The same of single effects or weeks only, which are more skewed than the total: intervals that hold together, joint ones and bands, do so less often than they
+    /// say.
+    SkewedCells,
     /// The target varies less than it would have without the offer: intervals are of customers like the target, and short for those drawn.
     TargetVariesLess,
     /// The totals speak of all assigned, times the target customers.

@@ -205,9 +205,14 @@ pub(crate) struct Tally {
     pub(crate) failed: BTreeMap<String, u64>,
     /// Studies whose result warns that intervals cannot be trusted to the last per cent.
     pub(crate) unsure: u64,
+    /// The same, those included that speak of intervals that hold together.
+    #[serde(default)]
+    unsure_together: u64,
 }
 
-/// The warnings that speak of intervals.
+/// The warning that speaks of intervals that hold together only.
+pub(crate) const TOGETHER: &str = "skewed_cells";
+/// The warnings that speak of all intervals.
 pub(crate) const OF_INTERVALS: [&str; 4] = ["few_clusters", "few_customers_per_covariate", "skewed_arm", "target_varies_less"];
 
 impl Tally {
@@ -222,7 +227,9 @@ impl Tally {
     /// Counts the warnings of a study.
     pub(crate) fn warned(&mut self, names: &[String]) {
         self.studies += 1;
-        self.unsure += u64::from(names.iter().any(|name| OF_INTERVALS.contains(&name.as_str())));
+        let of_all = names.iter().any(|name| OF_INTERVALS.contains(&name.as_str()));
+        self.unsure += u64::from(of_all);
+        self.unsure_together += u64::from(of_all || names.iter().any(|name| name == TOGETHER));
         for name in names {
             *self.warnings.entry(name.clone()).or_default() += 1;
         }
@@ -241,6 +248,7 @@ impl Tally {
         self.draws += other.draws;
         self.studies += other.studies;
         self.unsure += other.unsure;
+        self.unsure_together += other.unsure_together;
         for (reason, count) in other.refused {
             *self.refused.entry(reason).or_default() += count;
         }
@@ -266,8 +274,9 @@ impl Tally {
         self.warnings.get(name).copied().unwrap_or_default() as f64 / self.studies.max(1) as f64
     }
 
-    /// The share of studies whose result warns of its intervals; `None` where no study was measured.
-    pub(crate) fn share_unsure(&self) -> Option<f64> {
-        (self.studies > 0).then(|| self.unsure as f64 / self.studies as f64)
+    /// The share of studies whose result warns of its intervals, or of those that hold together; `None` where no study was measured.
+    pub(crate) fn share_unsure(&self, together: bool) -> Option<f64> {
+        let unsure = if together { self.unsure_together } else { self.unsure };
+        (self.studies > 0).then(|| unsure as f64 / self.studies as f64)
     }
 }
