@@ -155,7 +155,7 @@ fn summary(ran: &[Ran]) -> String {
 /// How often results warn where intervals hold, and where one is short.
 fn alarms(ran: &[Ran]) -> String {
     let share_of = |is_in: &dyn Fn(&Ran, &Shown) -> bool| {
-        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(|case| case.share_unsure()));
+        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(Shown::share_unsure));
         let (settings, sum) = shares.fold((0, 0.0), |(settings, sum), share| (settings + 1, sum + share));
         (settings, percent(sum / f64::from(settings.max(1))))
     };
