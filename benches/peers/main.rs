@@ -149,7 +149,9 @@ fn others(lines: &DataFrame, copy: i64, beyond: i64) -> DataFrame {
 /// What a promotion of one size costs from an index of the lines, and from one of so many times as many: each of its customers is one of as many copies.
 fn grown(workload: &Workload, copies: i64) {
     const PROMOTIONS: i64 = 20;
-    let beyond = 1 + integers(&workload.transactions, "customer").into_iter().max().unwrap_or(0);
+    // Some of those assigned have no line.
+    let customers = [&workload.transactions, &workload.assignments].into_iter().flat_map(|frame| integers(frame, "customer"));
+    let beyond = 1 + customers.max().unwrap_or(0);
     let columns = workload.study(0).promotion.columns();
     let ledger = |copy| Ledger::from_frames(others(&workload.transactions, copy, beyond), workload.products.clone(), &columns).unwrap();
     let measured = |index: &LedgerIndex, copies: i64| {
