@@ -11,7 +11,7 @@ use crate::error::{Fault, Input, Problem, Result};
 use crate::estimate::{ArmForm, Contrast, Directions, Fit, Interval, Outcome, Simultaneous};
 use crate::known::{Known, Reason};
 use crate::study::{Arm, DaySpan, Period, Study, Windows};
-use crate::validity::{Hazard, Warning};
+use crate::validity::Warning;
 
 /// Days of a week.
 const DAYS: u32 = 7;
@@ -140,24 +140,27 @@ impl<'a> Curves<'a> {
         })
     }
 
-    /// What a reader should know of the inputs and of the intervals: of bands in place of joint intervals, unless the total is too skewed for its own already.
+    /// What a reader should know of the inputs and of the intervals, bands included.
     fn warnings(&self, after: &CellTable) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = self.job.plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect();
-        let net_sales = self.job.plan.measures.iter().find(|measure| measure.name == "net_sales");
-        warnings.retain(|warning| warning.warning != Hazard::SkewedCells);
-        if let Some(net_sales) = net_sales
-            && !warnings.iter().any(|warning| warning.warning == Hazard::SkewedArm)
-        {
-            let columns = self.columns(after, net_sales, [true; 3]);
-            let before = self.before(net_sales, [true; 3]);
-            let skewness = columns.par_iter().zip(&self.weeks.after).map(|(column, span)| match &before {
-                Some(before) => self.job.fit.skewness(&column.iter().zip(before).map(|(y, b)| y - self.exposure(span) * b).collect::<Vec<f64>>()),
-                None => self.job.fit.skewness(column),
-            });
-            let skewness: Vec<f64> = skewness.collect();
-            warnings.extend(intervals::skewed_weeks(self.job, &skewness));
+        if let Some(net_sales) = self.job.plan.measures.iter().find(|measure| measure.name == "net_sales") {
+            warnings.extend(intervals::skewed_weeks(self.job, &warnings, || self.skewness(after, net_sales)));
         }
         warnings
+    }
+
+    /// The skewness of the estimate of each week, all products together.
+    fn skewness(&self, after: &CellTable, measure: &Measure) -> Vec<f64> {
+        let before = self.before(measure, [true; 3]);
+        let mut columns = self.columns(after, measure, [true; 3]);
+        let weeks = columns.par_iter_mut().zip(&self.weeks.after);
+        let of_week = |(column, span): (&mut Vec<f64>, &Span)| {
+            if let Some(before) = &before {
+                column.iter_mut().zip(before).for_each(|(y, b)| *y -= self.exposure(span) * b);
+            }
+            self.job.fit.skewness(column)
+        };
+        weeks.map(of_week).collect()
     }
 
     /// The baseline that difference in differences takes from each week.

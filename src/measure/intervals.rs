@@ -24,7 +24,7 @@ pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
     if job.study.assignment.cluster.is_none()
         && let Some(net_sales) = job.plan.measures.iter().find(|m| m.name == "net_sales")
     {
-        warnings.extend(skewed_arm(job, net_sales).or_else(|| skewed_effects(job, net_sales)));
+        warnings.extend(skewed_arm(job, net_sales));
         warnings.extend(target_varies_less(job, net_sales));
     }
     warnings
@@ -76,18 +76,25 @@ fn short_by(skewness: &[f64], level: Level) -> f64 {
     missed * skewness.iter().map(|g| g * g).sum::<f64>()
 }
 
-/// Effects on net sales that are more skewed than the total, whose joint intervals are short.
-fn skewed_effects(job: &Job<'_>, net_sales: &Measure) -> Option<Warning> {
-    let is_asked = job.study.options.multiplicity != Multiplicity::None;
+/// Effects on net sales that are more skewed than the total, whose joint intervals are short; nothing where the total is too skewed already.
+pub(super) fn skewed_effects(job: &Job<'_>, known: &[Warning]) -> Option<Warning> {
+    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales")?;
+    if job.study.options.multiplicity == Multiplicity::None || !may_be_skewed(job, known) {
+        return None;
+    }
     let forms: Vec<Vec<f64>> = job.forms(net_sales).into_iter().filter_map(|(_, form)| form.value()).collect();
     let skewness: Vec<f64> = forms.par_iter().map(|form| job.fit.skewness(&job.grid.by_customer(form))).collect();
-    is_asked.then(|| skewed_cells(job, &skewness, "joint intervals of the effects on net sales"))?
+    skewed_cells(job, &skewness, "joint intervals of the effects on net sales")
 }
 
-/// Weeks that are more skewed than the total, by the skewness of each, whose bands are short.
-pub(super) fn skewed_weeks(job: &Job<'_>, skewness: &[f64]) -> Option<Warning> {
-    // Within clusters customers do not stand for themselves.
-    job.study.assignment.cluster.is_none().then(|| skewed_cells(job, skewness, "bands over all weeks"))?
+/// Weeks that are more skewed than the total, whose bands are short, by the skewness of each; nothing where the total is too skewed already.
+pub(super) fn skewed_weeks(job: &Job<'_>, known: &[Warning], skewness: impl FnOnce() -> Vec<f64>) -> Option<Warning> {
+    if may_be_skewed(job, known) { skewed_cells(job, &skewness(), "bands over all weeks") } else { None }
+}
+
+/// Whether cells are looked at: within clusters customers do not stand for themselves, and a total that is skewed says enough.
+fn may_be_skewed(job: &Job<'_>, known: &[Warning]) -> bool {
+    job.study.assignment.cluster.is_none() && !known.iter().any(|warning| warning.warning == Hazard::SkewedArm)
 }
 
 fn skewed_cells(job: &Job<'_>, skewness: &[f64], which: &str) -> Option<Warning> {
