@@ -10,7 +10,7 @@
 //!
 //! No function here panics or runs without end. NaN, or a parameter outside its range, gives NaN.
 
-use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2, TAU};
+use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2, TAU};
 
 use statrs::function::erf;
 
@@ -105,6 +105,74 @@ pub(crate) fn f_sf(x: f64, df1: f64, df2: f64) -> f64 {
         1.0
     } else {
         Beta::from_odds(df1 / df2 * x, 0.5 * df2, 0.5 * df1).lower
+    }
+}
+
+/// The upper tail of F at many points, for a whole number of degrees of freedom ν₁ >= 1 in the numerator: what [`f_sf`] gives, to some 1e-13 of itself, in a
+/// fraction of its time.
+///
+/// With b = ν₂ / 2, x = ν₂ / (ν₂ + r), y = 1 - x and r = ν₁ X, the recurrence I(b, a + 1; x) = I(b, a; x) + x^b y^a / (a B(a, b)) (DLMF 8.17.21) leads from
+/// ν₁ = 2, whose tail is x^b, or from ν₁ = 1, the two tails of Student's t, to ν₁ in steps of 2; all terms are positive. In the limit ν₂ = ∞, with h = r / 2,
+/// e^-h stands for x^b and h / a for y times its factor.
+#[derive(Debug, Clone)]
+pub(crate) struct FTail {
+    df1: f64,
+    df2: f64,
+    /// What the recurrence begins with.
+    start: FStart,
+    /// The factors that each term of the recurrence has over the one before, y or h left out.
+    factors: Vec<f64>,
+}
+
+/// What an [`FTail`] begins with.
+#[derive(Debug, Clone)]
+enum FStart {
+    /// ν₁ is even: from 2.
+    Two,
+    /// ν₁ is odd: from 1, of ν₂ that is not infinite.
+    One(BetaShape),
+    /// ν₁ is odd: from 1, of the normal.
+    OneOfNormal,
+}
+
+impl FTail {
+    /// With `df1` = ν₁ whole; `df2` = ν₂ as in [`f_sf`].
+    pub(crate) fn new(df1: u32, df2: f64) -> Self {
+        let df2 = degrees(df2);
+        let (b, odd) = (0.5 * df2, df1 % 2 == 1);
+        let start = match (odd, df2.is_infinite()) {
+            (false, _) => FStart::Two,
+            (true, true) => FStart::OneOfNormal,
+            (true, false) => FStart::One(BetaShape::new(b, 0.5)),
+        };
+        // The term at a is that at a - 1 times y (a - 1 + b) / a, or h / a; the first of all, at a = 1/2 or 0, is known.
+        let least = if odd { 0.5 } else { 0.0 };
+        let terms = if odd { df1 / 2 } else { (df1 / 2).max(1) };
+        let factor = |step: u32| {
+            let a = least + f64::from(step);
+            if df2.is_infinite() { 1.0 / a } else { (a - 1.0 + b) / a }
+        };
+        Self { df1: f64::from(df1), df2, start, factors: (1..terms).map(factor).collect() }
+    }
+
+    /// P(ν₁ X > `r`), for `r` >= 0.
+    pub(crate) fn beyond(&self, r: f64) -> f64 {
+        let odds = r / self.df2;
+        let (decay, y) = if self.df2.is_infinite() { (0.5 * r, 0.5 * r) } else { (0.5 * self.df2 * odds.ln_1p(), 1.0 / (1.0 + 1.0 / odds)) };
+        // So far out the first term may be below the smallest number while their sum is not; NaN goes there too.
+        if !(decay < 600.0) {
+            return f_sf(r / self.df1, self.df1, self.df2);
+        }
+        let sum = self.factors.iter().rev().fold(1.0, |sum, factor| 1.0 + y * factor * sum);
+        let (tail, first) = match &self.start {
+            FStart::Two => (0.0, (-decay).exp()),
+            FStart::One(shape) => {
+                let beta = shape.at(1.0 / (1.0 + odds), y);
+                (beta.lower, 2.0 * beta.power)
+            }
+            FStart::OneOfNormal => (2.0 * normal_sf(r.sqrt()), (-decay).exp() * (2.0 * r / PI).sqrt()),
+        };
+        if self.df1 < 2.0 { tail } else { tail + first * sum }
     }
 }
 
@@ -253,20 +321,41 @@ impl Beta {
 
     /// At `x`, with `y` = 1 - x.
     fn new(x: f64, y: f64, a: f64, b: f64) -> Self {
+        BetaShape::new(a, b).at(x, y)
+    }
+}
+
+/// The incomplete beta function of given parameters, at any point.
+#[derive(Debug, Clone)]
+struct BetaShape {
+    a: f64,
+    b: f64,
+    /// What Stirling's formula leaves of the binomial coefficient's logarithm.
+    corrections: f64,
+}
+
+impl BetaShape {
+    fn new(a: f64, b: f64) -> Self {
+        Self { a, b, corrections: binomial_corrections(a, b) }
+    }
+
+    /// At `x`, with `y` = 1 - x.
+    fn at(&self, x: f64, y: f64) -> Beta {
+        let Self { a, b, corrections } = *self;
         if x <= 0.0 || y <= 0.0 {
             let lower = if x <= 0.0 { 0.0 } else { 1.0 };
-            return Self { lower, upper: 1.0 - lower, power: 0.0 };
+            return Beta { lower, upper: 1.0 - lower, power: 0.0 };
         }
         let total = a + b;
         // Γ(a + b) / (Γ(a) Γ(b)) is a b / (a + b) times that binomial coefficient.
-        let power = binomial_term(a, b, x, y) * a * (b / total);
+        let power = binomial_term(a, b, x, y, corrections) * a * (b / total);
         // The same as x < (a + 1) / (a + b + 2), but holds its digits where x rounds to 1.
         if (b + 1.0) * x < (a + 1.0) * y {
             let lower = power / beta_fraction(x, y, a, b);
-            Self { lower, upper: 1.0 - lower, power }
+            Beta { lower, upper: 1.0 - lower, power }
         } else {
             let upper = power / beta_fraction(y, x, b, a);
-            Self { lower: 1.0 - upper, upper, power }
+            Beta { lower: 1.0 - upper, upper, power }
         }
     }
 }
@@ -336,11 +425,16 @@ fn away_from_zero(x: f64) -> f64 {
     if x.abs() < 1e-290 { 1e-290 } else { x }
 }
 
-/// Γ(a + b + 1) / (Γ(a + 1) Γ(b + 1)) x^a y^b with y = 1 - x, for a > 0 and b > 0: the binomial probability of a successes and b failures.
-fn binomial_term(a: f64, b: f64, x: f64, y: f64) -> f64 {
+/// Γ(a + b + 1) / (Γ(a + 1) Γ(b + 1)) x^a y^b with y = 1 - x, for a > 0 and b > 0: the binomial probability of a successes and b failures; `corrections` as
+/// [`binomial_corrections`] gives them.
+fn binomial_term(a: f64, b: f64, x: f64, y: f64, corrections: f64) -> f64 {
     let total = a + b;
-    let corrections = stirling_error(total) - stirling_error(a) - stirling_error(b);
     (corrections - deviance(a, total * x) - deviance(b, total * y)).exp() / (TAU * a * (b / total)).sqrt()
+}
+
+/// What the three factorials of [`binomial_term`] have over Stirling's formula, as a logarithm.
+fn binomial_corrections(a: f64, b: f64) -> f64 {
+    stirling_error(a + b) - stirling_error(a) - stirling_error(b)
 }
 
 /// ln Γ(a + 1) less Stirling's formula, ln(√(2π a) (a / e)^a), for a > 0 (DLMF 5.11.1).
@@ -415,7 +509,8 @@ impl Binomial {
         if count == self.trials {
             return self.mirrored().power_of_failure(n);
         }
-        binomial_term(float(count), float(self.trials - count), self.p, self.q)
+        let (a, b) = (float(count), float(self.trials - count));
+        binomial_term(a, b, self.p, self.q, binomial_corrections(a, b))
     }
 
     /// (1 - p)^n, also where 1 - p rounds to 1.

@@ -238,6 +238,25 @@ fn f_sf_matches_references() {
 }
 
 #[test]
+fn the_tail_of_f_by_recurrence_is_that_of_f() {
+    let whole = |df: f64| df.fract() == 0.0;
+    let references = F_SF.into_iter().filter(|(_, df1, ..)| whole(*df1));
+    assert!(references.clone().count() >= 4);
+    for (x, df1, df2, expected) in references {
+        assert_near(FTail::new(df1 as u32, df2).beyond(df1 * x), expected, SF);
+    }
+    for df1 in (1..=12).chain([37, 38, 200, 201]) {
+        for df2 in [0.01, 0.7, 1.0, 5.3, 40.0, 1234.5, 1e6, 1e9, f64::INFINITY] {
+            let tail = FTail::new(df1, df2);
+            for x in [0.0, 1e-300, 1e-9, 0.01, 0.5, 1.0, 1.9, 7.0, 60.0, 800.0, 1e5, 1e40, f64::INFINITY] {
+                assert_near(tail.beyond(f64::from(df1) * x), f_sf(x, f64::from(df1), df2), SF);
+            }
+        }
+    }
+    assert!(FTail::new(4, 10.0).beyond(f64::NAN).is_nan() && FTail::new(3, f64::NAN).beyond(1.0).is_nan() && FTail::new(3, 1e-3).beyond(1.0).is_nan());
+}
+
+#[test]
 fn f_agrees_with_t_and_chi_squared() {
     for x in [0.3, 1.0, 2.7, 11.0] {
         for df in [1.5, 12.0, 1e5, 1e9] {
