@@ -29,6 +29,8 @@ const TIE: f64 = 1e-6;
 const ROUNDING: f64 = 1e-13;
 /// A pivot below this share of its variance leaves the inverse to eigenvalues.
 const DEFINITE: f64 = 1e-6;
+/// Products of rows are kept where they are no more numbers than this, 32 MB.
+const PRODUCTS: usize = 1 << 22;
 /// With no more ways to draw than this, no p-value is below .001.
 const FEW_WAYS: f64 = 1000.0;
 
@@ -80,6 +82,10 @@ impl Moments {
         }
     }
 
+    fn add_products(&mut self, products: &[f64]) {
+        self.triangle.iter_mut().zip(products).for_each(|(cell, product)| *cell += product);
+    }
+
     /// What `whole` holds beside `part`.
     fn set_rest(&mut self, whole: &Self, part: &Self) {
         self.triangle.iter_mut().zip(&whole.triangle).zip(&part.triangle).for_each(|((own, whole), part)| *own = whole - part);
@@ -114,6 +120,8 @@ impl Moments {
 struct Block {
     /// A row a unit, as in [`Moments`].
     rows: Vec<f64>,
+    /// What each row adds to [`Moments`], one after the other; empty where that is too much.
+    products: Vec<f64>,
     total: Moments,
     /// The arm that has fewer units here, and which they are.
     arm: Arm,
@@ -121,13 +129,19 @@ struct Block {
 }
 
 impl Block {
-    fn new(rows: Vec<f64>, columns: usize, arms: &[Arm]) -> Self {
+    fn new(rows: Vec<f64>, columns: usize, arms: &[Arm], keeps: bool) -> Self {
         let mut total = Moments::zero(columns);
         rows.chunks_exact(columns + 2).for_each(|row| total.add(row));
+        let of_row = |row: &[f64]| {
+            let mut own = Moments::zero(columns);
+            own.add(row);
+            own.triangle
+        };
+        let products = if keeps { rows.chunks_exact(columns + 2).flat_map(of_row).collect() } else { Vec::new() };
         let of = |which: Arm| -> Vec<u32> { arms.iter().zip(0..).filter(|(arm, _)| **arm == which).map(|(_, unit)| unit).collect() };
         let (target, control) = (of(Arm::Target), of(Arm::Control));
         let (arm, smaller) = if target.len() <= control.len() { (Arm::Target, target) } else { (Arm::Control, control) };
-        Self { rows, total, arm, smaller }
+        Self { rows, products, total, arm, smaller }
     }
 
     fn units(&self) -> usize {
@@ -169,8 +183,11 @@ impl Joint {
     /// Adds a block whose smaller side is `group`.
     fn add(&mut self, block: &Block, group: &[u32]) {
         self.group.triangle.fill(0.0);
-        for &unit in group {
-            self.group.add(block.row(unit));
+        if block.products.is_empty() {
+            group.iter().for_each(|unit| self.group.add(block.row(*unit)));
+        } else {
+            let width = self.group.triangle.len();
+            group.iter().for_each(|unit| self.group.add_products(&block.products[*unit as usize * width..][..width]));
         }
         self.rest.set_rest(&block.total, &self.group);
         let (target, control) = if block.arm == Arm::Target { (&self.group, &self.rest) } else { (&self.rest, &self.group) };
@@ -260,6 +277,7 @@ impl Blocks {
         let mut order: Vec<u32> = (0..arm.len() as u32).collect();
         let place = |row: u32| (redraw.block[row as usize], redraw.unit[row as usize]);
         order.sort_by_key(|&row| place(row));
+        let keeps = order.len() * Moments::zero(columns.len()).triangle.len() <= PRODUCTS;
         let blocks = order.chunk_by(|a, b| place(*a).0 == place(*b).0).map(|rows| {
             let units: Vec<&[u32]> = rows.chunk_by(|a, b| place(*a) == place(*b)).collect();
             let sums = |unit: &&[u32]| -> Vec<f64> {
@@ -267,7 +285,7 @@ impl Blocks {
                 columns.iter().map(of).chain([unit.len() as f64, 1.0]).collect()
             };
             let arms: Vec<Arm> = units.iter().map(|unit| arm[unit[0] as usize]).collect();
-            Block::new(units.iter().flat_map(sums).collect(), columns.len(), &arms)
+            Block::new(units.iter().flat_map(sums).collect(), columns.len(), &arms, keeps)
         });
         Self { columns: columns.len(), blocks: blocks.filter(|block| !block.smaller.is_empty()).collect() }
     }
