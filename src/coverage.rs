@@ -28,13 +28,15 @@
 //! # Where intervals are short, and from which size on they are not
 //! **Arms of equal size** hold from 200 customers on, whatever the skew tried.
 //!
-//! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, `g` the
-//! skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all customers'
-//! residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; above 0.15 for the total a result warns (`skewed_arm`) and says how many customers would do. With
+//! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, to one side by
+//! `0.11 g`, `g` the skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all
+//! customers' residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; where that makes the most skewed effect short by three quarters of a point a result warns
+//! (`skewed_arm`) and says how many customers would do. With
 //! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 1,000
-//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 2,000 and 50,000. Single cells are more skewed than the total: read them last.
-//! Intervals that hold together, joint ones and the bands of weeks, look farther out, where the tails of skewed effects and weeks are worse: where that makes them
-//! short by more than a point by the same expansion, a result warns of them alone (`skewed_cells`), with a tenth in the control up to some ten thousand customers.
+//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 2,000 and 50,000. Single cells are more skewed than the total, and it is mostly they
+//! that results warn of. Intervals that hold together, joint ones and the bands of weeks, look farther out, where the tails of skewed effects and weeks are worse:
+//! where that makes them short by more than a point by the same expansion, a result warns of them alone (`skewed_cells`), with a tenth in the control up to some ten
+//! thousand customers.
 //! Of the longest tails a sample shows little: 20,000 customers with a tenth in the control still hold 91 % only, and a third of the results warn.
 //!
 //! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For

@@ -18,6 +18,7 @@ pub mod simulate;
 mod spelling;
 pub mod study;
 pub mod validity;
+mod whole_file;
 
 pub use error::{Error, Result};
 pub use known::{Known, Reason};

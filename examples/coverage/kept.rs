@@ -24,7 +24,12 @@ impl Kept {
         let Some(path) = path else { return Ok(Self { known: HashMap::new(), file: None }) };
         let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
         let mut known: HashMap<String, Vec<_>> = HashMap::new();
-        for line in text.lines() {
+        // A line that was cut off where the program was stopped is made again.
+        let (whole, torn) = text.rsplit_once('\n').unwrap_or(("", &text));
+        if !torn.is_empty() {
+            std::fs::write(path, if whole.is_empty() { String::new() } else { format!("{whole}\n") })?;
+        }
+        for line in whole.lines() {
             let (name, first, end, tally): (String, usize, usize, Tally) = serde_json::from_str(line)?;
             known.entry(name).or_default().push((first..end, tally));
         }

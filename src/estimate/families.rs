@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
 use super::contrast::{ArmForm, Contrast};
-use super::distribution::{FTail, t_quantile};
+use super::distribution::{FTail, t_quantile, t_sf};
 use super::interval::{Df, Estimate, Interval, Known, Level, Reason};
 use crate::study::Alternative;
 
@@ -75,7 +75,15 @@ impl MaxT {
         // In a direction with projection m the statistic is m R / S: beyond c > 0 where m > 0 and R / S is large, below c < 0 where m < 0 and it is large.
         let large = |m: f64| self.beyond.beyond(c / m * (c / m));
         let mean = |counts: fn(f64) -> bool| self.reach.iter().filter(|r| counts(r.projection)).map(|r| r.share * large(r.projection)).sum::<f64>();
-        if c >= 0.0 { mean(|m| m > 0.0) } else { 1.0 - mean(|m| m < 0.0) }
+        let found = if c >= 0.0 { mean(|m| m > 0.0) } else { 1.0 - mean(|m| m < 0.0) };
+        // Far out the average over directions loses its rarest ones: one statistic and Bonferroni bound it.
+        let of_one = self.sides() * t_sf(c, self.df);
+        found.max(of_one).min(self.statistics * of_one).min(1.0)
+    }
+
+    /// How many tails count.
+    fn sides(&self) -> f64 {
+        if self.alternative == Alternative::TwoSided { 2.0 } else { 1.0 }
     }
 
     /// The single-step adjusted p-value of a statistic `t = value / std_error`: the tail beyond `|t|`, one-sided beyond `t` (greater) or `-t` (less).
@@ -95,9 +103,8 @@ impl MaxT {
         let tail = 1.0 - confidence;
         // Nearly a line in c.
         let excess = |c: f64| (self.tail(c) / tail).ln();
-        // Not below the critical value of one statistic, nor above Bonferroni's, but for what directions leave to chance.
-        let sides = if self.alternative == Alternative::TwoSided { 2.0 } else { 1.0 };
-        let of_one = |tail: f64| t_quantile(1.0 - tail / sides, self.df);
+        // Not below the critical value of one statistic, nor above Bonferroni's, but for rounding.
+        let of_one = |tail: f64| t_quantile(1.0 - tail / self.sides(), self.df);
         let [mut low, mut high] = [of_one(tail), of_one(tail / self.statistics).max(1e-3)].map(|c| (c, excess(c)));
         if !(low.0 > 0.0 && low.1 > 0.0) {
             low = (0.0, excess(0.0));
@@ -330,7 +337,7 @@ impl Contrast {
     /// Estimates of several forms that hold together. Forms without spread keep their own interval and count for nothing in the family, which has m others.
     ///
     /// Max-t: `value -+ c x std_error` with `c` of [`MaxT::critical`] at the smallest degrees of freedom of the family (Hothorn, Bretz and Westfall 2008); its
-    /// p-values lie between the p-value alone and Bonferroni's. Bonferroni: intervals at confidence `1 - (1 - confidence) / m`, p-values `min(m p, 1)`.
+    /// p-values lie between the p-value of one statistic and Bonferroni's at those degrees of freedom, so that p and interval agree. Bonferroni: intervals at confidence `1 - (1 - confidence) / m`, p-values `min(m p, 1)`.
     /// False coverage: as of [`Simultaneous::FalseCoverage`], with Benjamini and Hochberg's p-values; what is not selected has no interval. The seed counts for
     /// max-t only.
     #[must_use]
@@ -355,8 +362,8 @@ impl Contrast {
                     for &i in &live {
                         let estimate = alone[i];
                         let p = largest.p_value(estimate.value / estimate.std_error);
-                        // Far out the average over directions loses its rarest ones: Bonferroni and the p-value alone bound it.
-                        joint[i].p_value = Known::Value(estimate.p_value.value().map_or(p, |alone| p.max(alone).min((live.len() as f64 * alone).min(1.0))));
+                        // Not less than alone, to the last digit.
+                        joint[i].p_value = Known::Value(estimate.p_value.value().map_or(p, |alone| p.max(alone)));
                         joint[i].interval = Interval::around(estimate.value, critical * estimate.std_error, level.alternative);
                     }
                 }
@@ -469,7 +476,7 @@ fn hommel(p: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estimate::distribution::{normal_quantile, t_sf};
+    use crate::estimate::distribution::normal_quantile;
 
     fn independent(n: usize) -> Vec<f64> {
         (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect()

@@ -144,13 +144,13 @@ impl<'a> Curves<'a> {
     fn warnings(&self, after: &CellTable) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = self.job.plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect();
         if let Some(net_sales) = self.job.plan.measures.iter().find(|measure| measure.name == "net_sales") {
-            warnings.extend(intervals::skewed_weeks(self.job, &warnings, || self.skewness(after, net_sales)));
+            warnings.extend(intervals::skewed_weeks(self.job, || self.skewness(after, net_sales)));
         }
         warnings
     }
 
     /// The skewness of the estimate of each week, all products together.
-    fn skewness(&self, after: &CellTable, measure: &Measure) -> Vec<f64> {
+    fn skewness(&self, after: &CellTable, measure: &Measure) -> Vec<(String, f64)> {
         let before = self.before(measure, [true; 3]);
         let mut columns = self.columns(after, measure, [true; 3]);
         let weeks = columns.par_iter_mut().zip(&self.weeks.after);
@@ -158,7 +158,7 @@ impl<'a> Curves<'a> {
             if let Some(before) = &before {
                 column.iter_mut().zip(before).for_each(|(y, b)| *y -= self.exposure(span) * b);
             }
-            self.job.fit.skewness(column)
+            (format!("the week from {}", span.days.first), self.job.fit.skewness(column))
         };
         weeks.map(of_week).collect()
     }

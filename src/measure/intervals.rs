@@ -5,13 +5,12 @@ use rayon::prelude::*;
 use super::Job;
 use crate::effects::Measure;
 use crate::estimate::{ClusterRule, Df, Estimand, Level, Spread};
-use crate::study::{Arm, EstimatorName, Multiplicity};
+use crate::study::{Alternative, Arm, EstimatorName, Multiplicity};
 use crate::validity::{Hazard, Warning};
 
-/// The skewness of an estimate from which on its interval is not to be trusted to the last per cent: one of 95 % is short by about a quarter of its square
-/// (Hall 1987), for the total by half a point, for the cells, which are more skewed, by two.
-const LOPSIDED: f64 = 0.15;
-/// What intervals that hold together may be short by, which is a share of draws, before they are not to be trusted.
+/// What the interval of an effect by itself may be short by, which is a share of draws, before it is not to be trusted to the last per cent.
+const SHORT_ALONE: f64 = 0.0075;
+/// The same of intervals that hold together.
 const SHORT_TOGETHER: f64 = 0.01;
 /// The share of its true length below which an interval is called short, about two points of coverage; and how many standard errors away that must be.
 const SHORTENED: f64 = 0.9;
@@ -24,7 +23,6 @@ pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
     if job.study.assignment.cluster.is_none()
         && let Some(net_sales) = job.plan.measures.iter().find(|m| m.name == "net_sales")
     {
-        warnings.extend(skewed_arm(job, net_sales));
         warnings.extend(target_varies_less(job, net_sales));
     }
     warnings
@@ -46,72 +44,88 @@ fn few_customers(job: &Job<'_>) -> Option<Warning> {
     })
 }
 
-/// A small arm of customers with a long tail.
-fn skewed_arm(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
-    let (_, form) = job.forms(measure).into_iter().find(|(name, _)| name == "total")?;
-    let skewness = job.fit.skewness(&job.grid.by_customer(&form.value()?)).abs();
-    (skewness > LOPSIDED).then(|| {
-        let [target, control] = [Arm::Target, Arm::Control].map(|arm| job.fit.customers(arm));
-        let smaller = target.min(control);
-        // The skewness falls with the root of the customers, the arms' ratio given.
-        let enough = smaller as f64 * (skewness / LOPSIDED).powi(2);
+/// Effects on net sales whose estimates are so skewed that their intervals are short, each by itself or together.
+pub(super) fn skewed_effects(job: &Job<'_>) -> Option<Warning> {
+    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales")?;
+    let forms: Vec<(String, Vec<f64>)> = job.forms(net_sales).into_iter().filter_map(|(name, form)| Some((name, form.value()?))).collect();
+    let skewness = || forms.par_iter().map(|(name, form)| (name.clone(), job.fit.skewness(&job.grid.by_customer(form)))).collect();
+    skewed(job, skewness, (job.study.options.multiplicity != Multiplicity::None).then_some("joint intervals of the effects on net sales"))
+}
+
+/// The same of weeks, by the skewness of the estimate of each.
+pub(super) fn skewed_weeks(job: &Job<'_>, skewness: impl FnOnce() -> Vec<(String, f64)>) -> Option<Warning> {
+    skewed(job, skewness, Some("bands over all weeks"))
+}
+
+/// What to say of estimates with these skewnesses, whose intervals hold together as `together` says, where they do; nothing within clusters, where customers do not
+/// stand for themselves.
+fn skewed(job: &Job<'_>, skewness: impl FnOnce() -> Vec<(String, f64)>, together: Option<&str>) -> Option<Warning> {
+    if job.study.assignment.cluster.is_some() {
+        return None;
+    }
+    let skewness = skewness();
+    let alone = |skewness: f64| short_by(&[skewness], job.level);
+    let (name, worst) = skewness.iter().max_by(|(_, a), (_, b)| alone(*a).total_cmp(&alone(*b)))?;
+    let smaller = [Arm::Target, Arm::Control].map(|arm| job.fit.customers(arm)).into_iter().min()? as f64;
+    if alone(*worst) > SHORT_ALONE {
         let text = format!(
-            "{target} target customers and {control} controls with a long tail of spending: the estimate of the total is skewed ({skewness:.2}), and intervals hold \
-             less often than they say, those of single cells and of ratios least. At this ratio of the arms they can be trusted from about {} customers in the \
-             smaller arm on; with arms of equal size far fewer are needed. Assign more customers to the smaller arm next time, or cap what a customer counts",
-            upwards(enough)
+            "{}: the estimate of {name} is skewed ({:.2}), and its interval holds less often than it says, by about {} of 100, those of smaller cells and of ratios \
+             too. {}. Assign more customers to the smaller arm next time, or cap what a customer counts",
+            long_tail(job),
+            worst.abs(),
+            of_100(alone(*worst)),
+            trusted_from(smaller * growth(alone(*worst) / SHORT_ALONE, job.level))
         );
-        Warning::new(Hazard::SkewedArm, text)
+        return Some(Warning::new(Hazard::SkewedArm, text));
+    }
+    let (which, short) = (together?, short_by(&skewness.iter().map(|(_, g)| *g).collect::<Vec<_>>(), job.level));
+    (short > SHORT_TOGETHER).then(|| {
+        let text = format!(
+            "{}: {which} hold together less often than they say, by up to {} of 100; each interval by itself is nearer to what it says. {}",
+            long_tail(job),
+            of_100(short),
+            trusted_from(smaller * growth(short / SHORT_TOGETHER, job.level))
+        );
+        Warning::new(Hazard::SkewedCells, text)
     })
 }
 
 /// By how much intervals of estimates with these skewnesses hold together less often than they say, at most: by the Edgeworth expansion of a t statistic (Hall 1987)
-/// an interval of `c` standard errors misses `2 phi(c) c (c^4 + 2 c^2 - 3) / 18 g^2` more often, `g` the skewness of its estimate, and `K` of them at a `c` of about
-/// `z(1 - alpha / 2K)` together as often as each. An interval of 95 % by itself is short by `0.25 g^2`; farther out the tails are worse.
+/// an interval of `c` standard errors to both sides misses `2 phi(c) c (c^4 + 2 c^2 - 3) / 18 g^2` more often, one to one side `phi(c) (2 c^2 + 1) / 6` times `-g`
+/// (greater) or `g` (less), `g` the skewness of its estimate, and `K` of them at a `c` of about that of Bonferroni together as often as each. An interval of 95 % to
+/// both sides by itself is short by `0.25 g^2`, to one side by `0.11 g`; farther out the tails are worse.
 fn short_by(skewness: &[f64], level: Level) -> f64 {
     let members = skewness.len().max(1) as f64;
     let c = level.with_confidence(1.0 - (1.0 - level.confidence) / members).critical(Df::Normal);
     let density = (-0.5 * c * c).exp() / std::f64::consts::TAU.sqrt();
-    let missed = 2.0 * density * c * (c.powi(4) + 2.0 * c * c - 3.0) / 18.0;
-    missed * skewness.iter().map(|g| g * g).sum::<f64>()
+    let of_one = |g: f64| match level.alternative {
+        Alternative::TwoSided => 2.0 * density * c * (c.powi(4) + 2.0 * c * c - 3.0) / 18.0 * g * g,
+        Alternative::Greater => -density * (2.0 * c * c + 1.0) / 6.0 * g,
+        Alternative::Less => density * (2.0 * c * c + 1.0) / 6.0 * g,
+    };
+    skewness.iter().map(|g| of_one(*g).max(0.0)).sum()
 }
 
-/// Effects on net sales that are more skewed than the total, whose joint intervals are short; nothing where the total is too skewed already.
-pub(super) fn skewed_effects(job: &Job<'_>, known: &[Warning]) -> Option<Warning> {
-    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales")?;
-    if job.study.options.multiplicity == Multiplicity::None || !may_be_skewed(job, known) {
-        return None;
-    }
-    let forms: Vec<Vec<f64>> = job.forms(net_sales).into_iter().filter_map(|(_, form)| form.value()).collect();
-    let skewness: Vec<f64> = forms.par_iter().map(|form| job.fit.skewness(&job.grid.by_customer(form))).collect();
-    skewed_cells(job, &skewness, "joint intervals of the effects on net sales")
+/// How many times as many customers make what is missed so many times less: it falls with the customers, to one side with their root.
+fn growth(times: f64, level: Level) -> f64 {
+    if level.alternative == Alternative::TwoSided { times } else { times * times }
 }
 
-/// Weeks that are more skewed than the total, whose bands are short, by the skewness of each; nothing where the total is too skewed already.
-pub(super) fn skewed_weeks(job: &Job<'_>, known: &[Warning], skewness: impl FnOnce() -> Vec<f64>) -> Option<Warning> {
-    if may_be_skewed(job, known) { skewed_cells(job, &skewness(), "bands over all weeks") } else { None }
+fn long_tail(job: &Job<'_>) -> String {
+    let [target, control] = [Arm::Target, Arm::Control].map(|arm| job.fit.customers(arm));
+    format!("{target} target customers and {control} controls with a long tail of spending")
 }
 
-/// Whether cells are looked at: within clusters customers do not stand for themselves, and a total that is skewed says enough.
-fn may_be_skewed(job: &Job<'_>, known: &[Warning]) -> bool {
-    job.study.assignment.cluster.is_none() && !known.iter().any(|warning| warning.warning == Hazard::SkewedArm)
+fn trusted_from(customers: f64) -> String {
+    format!(
+        "At this ratio of the arms they can be trusted from about {} customers in the smaller arm on; with arms of equal size far fewer are needed",
+        upwards(customers)
+    )
 }
 
-fn skewed_cells(job: &Job<'_>, skewness: &[f64], which: &str) -> Option<Warning> {
-    let short = short_by(skewness, job.level);
-    (short > SHORT_TOGETHER).then(|| {
-        let [target, control] = [Arm::Target, Arm::Control].map(|arm| job.fit.customers(arm));
-        // What is missed falls with the customers, the arms' ratio given.
-        let enough = target.min(control) as f64 * short / SHORT_TOGETHER;
-        let text = format!(
-            "{target} target customers and {control} controls with a long tail of spending: {which} hold together less often than they say, by up to {:.0} of 100; each \
-             interval by itself is nearer to what it says. At this ratio of the arms they can be trusted from about {} customers in the smaller arm on; with arms of equal \
-             size far fewer are needed",
-            (100.0 * short).ceil().min(100.0),
-            upwards(enough)
-        );
-        Warning::new(Hazard::SkewedCells, text)
-    })
+/// A share in whole per cent, upwards.
+fn of_100(share: f64) -> f64 {
+    (100.0 * share).ceil().min(100.0)
 }
 
 /// To two digits, upwards.
@@ -167,9 +181,9 @@ fn few_clusters(job: &Job<'_>) -> Option<Warning> {
     // Pairs are clusters of two: how many there are is what small_arms looks at.
     job.study.assignment.cluster.as_ref()?;
     let (clusters, smaller) = (job.fit.cluster_count()?, job.fit.clusters_in_smaller_arm()?);
-    // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 50, and 20 in each arm.
+    // CR2 with Bell and McCaffrey's degrees of freedom holds its level from about 20 clusters on, the others from about 60, and 20 in each arm.
     let adjusted = job.fit.cluster_rule() == Some(ClusterRule::Cr2);
-    let (enough, enough_in_arm) = if adjusted { (20, 5) } else { (50, 20) };
+    let (enough, enough_in_arm) = if adjusted { (20, 5) } else { (60, 20) };
     (clusters < enough || smaller < enough_in_arm).then(|| {
         let rule = if adjusted { "CR2" } else { "this covariance" };
         let text = format!(
@@ -208,12 +222,19 @@ mod tests {
     }
 
     #[test]
-    fn one_interval_is_short_by_a_quarter_of_the_squared_skewness_and_a_family_by_more() {
+    fn an_interval_is_short_by_a_quarter_of_the_squared_skewness_and_a_family_by_more() {
         // 2 phi(1.96) 1.96 (1.96^4 + 2 x 1.96^2 - 3) / 18 = 0.24742; of eight c = 2.73437: 0.19568 each.
         let level = Level::default();
         for (skewness, expected) in [(vec![0.1], 0.002_474_2), (vec![-0.1; 8], 0.015_654_5), (vec![0.0; 8], 0.0)] {
             let found = short_by(&skewness, level);
             assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+        }
+        // To one side, phi(1.64485) (2 x 1.64485^2 + 1) / 6 = 0.110202, and only where the skew is to the wrong one.
+        for (alternative, skewness, expected) in
+            [(Alternative::Greater, -0.1, 0.011_020_2), (Alternative::Greater, 0.1, 0.0), (Alternative::Less, 0.1, 0.011_020_2), (Alternative::Less, -0.1, 0.0)]
+        {
+            let found = short_by(&[skewness], Level { alternative, ..level });
+            assert!((found - expected).abs() < 1e-6, "{alternative:?} {skewness}: {found} and {expected}");
         }
     }
 

@@ -110,7 +110,7 @@ fn log_without_lines(job: &Job<'_>) -> Option<Warning> {
 
 fn of_statistics(job: &Job<'_>) -> Vec<Warning> {
     let mut warnings = intervals::warnings(job);
-    warnings.extend(intervals::skewed_effects(job, &warnings));
+    warnings.extend(intervals::skewed_effects(job));
     let options = &job.study.options;
     let welch = options.covariance == CovarianceRule::Default && job.fit.cluster_count().is_none();
     if options.estimator == EstimatorName::Cuped && welch && !job.study.promotion.randomised {

@@ -1,8 +1,8 @@
 //! The report as one HTML page: style and charts inside, no script, nothing from a network.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -15,6 +15,7 @@ use super::words::{self, Voice};
 use super::{effects, payback, trust, weeks};
 use crate::measure::{Measurement, Weekly};
 use crate::validity::{CheckResult, Conclusion, Status};
+use crate::whole_file::written_whole;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -51,21 +52,9 @@ impl<'a> Report<'a> {
     /// When the file cannot be written; the error names it.
     pub fn write_html(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
-        let beside = beside(path);
-        let written = write(&beside, &self.html()).and_then(|()| fs::rename(&beside, path));
-        written.map_err(|error| {
-            // What is left of the attempt is of no use to anyone; that it cannot be removed would hide the first error.
-            drop(fs::remove_file(&beside));
-            io::Error::new(error.kind(), format!("{} could not be written: {error}", path.display()))
-        })
+        written_whole(path, |beside| write(beside, &self.html()))
+            .map_err(|error: io::Error| io::Error::new(error.kind(), format!("{} could not be written: {error}", path.display())))
     }
-}
-
-/// A name beside `path` that no other process writes to.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -106,10 +106,9 @@ pub enum Hazard {
     FewClusters,
     /// CUPED with Welch's covariance on a target that was chosen.
     CupedNeedsRandomisation,
-    /// A small arm, and customers with a long tail of spending: intervals are lopsided and hold less often than they say.
+    /// A small arm, and customers with a long tail of spending: the intervals of effects or weeks, of the most skewed at least, hold less often than they say.
     SkewedArm,
-    /// The same of single effects or weeks only, which are more skewed than the total: intervals that hold together, joint ones and bands, do so less often than they
-    /// say.
+    /// The same of intervals that hold together only, joint ones and bands, which look farther out than an interval by itself.
     SkewedCells,
     /// The target varies less than it would have without the offer: intervals are of customers like the target, and short for those drawn.
     TargetVariesLess,

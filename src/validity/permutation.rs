@@ -184,10 +184,14 @@ impl Joint {
     fn add(&mut self, block: &Block, group: &[u32]) {
         self.group.triangle.fill(0.0);
         if block.products.is_empty() {
-            group.iter().for_each(|unit| self.group.add(block.row(*unit)));
+            for unit in group {
+                self.group.add(block.row(*unit));
+            }
         } else {
             let width = self.group.triangle.len();
-            group.iter().for_each(|unit| self.group.add_products(&block.products[*unit as usize * width..][..width]));
+            for unit in group {
+                self.group.add_products(&block.products[*unit as usize * width..][..width]);
+            }
         }
         self.rest.set_rest(&block.total, &self.group);
         let (target, control) = if block.arm == Arm::Target { (&self.group, &self.rest) } else { (&self.rest, &self.group) };

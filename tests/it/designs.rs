@@ -4,8 +4,8 @@ use std::fs;
 
 use promolift::error::Fault;
 use promolift::estimate::{
-    ClusterRule, Coarsening, Design, EntropyBalancing, Estimator, GivenWeights, Known, Level, MatchedPairs, Outcome, Regression, RegressionAtt, Simultaneous,
-    Unadjusted, Undefined, coarsened_exact,
+    ClusterRule, Coarsening, Design, Df, EntropyBalancing, Estimator, GivenWeights, Known, Level, MatchedPairs, Outcome, Regression, RegressionAtt,
+    Simultaneous, Unadjusted, Undefined, coarsened_exact,
 };
 use promolift::prelude::*;
 use promolift::study::{Codes, CovarianceRule, DfRule, Population};
@@ -316,10 +316,43 @@ fn a_strong_effect_is_no_surer_in_a_family_than_alone() {
     let outcomes: Vec<Outcome<'_>> = columns.iter().map(|c| Outcome::new(c)).collect();
     let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&outcomes).unwrap();
     let forms: Vec<_> = (0..10).map(|i| contrast.effect(&(0..10).map(|j| f64::from(u8::from(i == j))).collect::<Vec<f64>>())).collect();
-    for joint in contrast.simultaneous(&forms, Simultaneous::MaxT, Level::default(), 1) {
+    let family = contrast.simultaneous(&forms, Simultaneous::MaxT, Level::default(), 1);
+    // The family has the smallest degrees of freedom of its members.
+    let least = family.iter().map(|joint| joint.alone.df.value().unwrap().value()).fold(f64::INFINITY, f64::min);
+    for joint in family {
         let (alone, together) = (joint.alone.p_value.value().unwrap(), joint.p_value.value().unwrap());
-        assert!(alone < 1e-20 && alone <= together && together <= 10.0 * alone, "{alone:e} {together:e}");
+        let of_one = Level::default().p_value(joint.alone.value / joint.alone.std_error, Df::T(least));
+        assert!(alone < 1e-20 && alone <= together && together <= 10.0 * of_one * (1.0 + 1e-9), "{alone:e} {together:e} {of_one:e}");
     }
+}
+
+#[test]
+fn joint_p_values_and_joint_intervals_agree_where_degrees_of_freedom_differ() {
+    // Two independent outcomes, one of which varies among six customers of the control only: few degrees of freedom beside many.
+    let mut dice = Dice(29);
+    let arm: Vec<Arm> = (0..206).map(|i| if i < 6 { Arm::Control } else { Arm::Target }).collect();
+    let noise: Vec<[f64; 2]> = arm.iter().map(|a| if *a == Arm::Control { [dice.normal(), 0.0] } else { [0.01 * dice.normal(), dice.normal()] }).collect();
+    let mut between = 0;
+    for step in 0..400 {
+        // Differences of one and a half to three and a half standard errors.
+        let wanted = 1.5 + f64::from(step) * 0.005;
+        let column = |which: usize| -> Vec<f64> {
+            let plain: Vec<f64> = noise.iter().map(|n| n[which]).collect();
+            let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&[Outcome::new(&plain)]).unwrap();
+            let found = contrast.estimate(&contrast.effect(&[1.0]), Level::default());
+            let shift = wanted * found.std_error - found.value;
+            plain.iter().zip(&arm).map(|(y, a)| y + if *a == Arm::Target { shift } else { 0.0 }).collect()
+        };
+        let columns = [column(0), column(1)];
+        let contrast = Unadjusted.fit(&Design::new(&arm)).unwrap().contrast(&columns.each_ref().map(|c| Outcome::new(c))).unwrap();
+        let forms = [[1.0, 0.0], [0.0, 1.0]].map(|unit| contrast.effect(&unit));
+        for joint in contrast.simultaneous(&forms, Simultaneous::MaxT, Level::default(), 1) {
+            let p = joint.p_value.value().unwrap();
+            assert_eq!(p < 0.05, !joint.interval.contains(0.0), "{wanted}: {joint:?}");
+            between += usize::from(p > 0.05 && joint.alone.p_value.value().unwrap() < 0.025);
+        }
+    }
+    assert!(between > 20, "{between} that Bonferroni alone would call sure");
 }
 
 #[test]

@@ -335,6 +335,18 @@ fn lines_in_parts_and_in_a_file_are_those_of_the_frame() {
 }
 
 #[test]
+fn a_file_that_cannot_be_drawn_whole_leaves_what_was_there() {
+    let folder = Folder::new();
+    let path = folder.at("transactions.parquet");
+    std::fs::write(&path, "as it was").unwrap();
+    let broken = Retailer { customers: 0, ..Retailer::preset(Preset::Cvs) };
+    broken.draw_to_parquet(&path).unwrap_err();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "as it was");
+    let left: Vec<_> = std::fs::read_dir(std::path::Path::new(&path).parent().unwrap()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
 fn further_customers_give_the_truth_of_the_population_with_its_error() {
     let retailer = Retailer { customers: 6_000, further_customers: 6_000, ..Retailer::preset(Preset::Cvs) };
     let truth = retailer.draw().unwrap().launches.remove(0).truth;

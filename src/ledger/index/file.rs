@@ -3,13 +3,14 @@
 //! A file is written beside its place and takes that place when it is whole, so that an interruption leaves the old file or none. What is read is checked
 //! against the length and the checksum, and every list against the others, before it is used.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::LedgerIndex;
 use super::words::{Out, Source, Sum};
 use crate::error::{Error, Fault, Input, Problem, Result};
+use crate::whole_file::written_whole;
 
 /// The first bytes of every file.
 const MAGIC: [u8; 8] = *b"prolftix";
@@ -23,14 +24,7 @@ impl LedgerIndex {
     /// # Errors
     /// An output error where the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let beside = beside(path);
-        let written = write_file(self, &beside).and_then(|()| Ok(fs::rename(&beside, path)?));
-        if written.is_err() {
-            // What was begun is of no use; that it cannot be removed either is not the error to tell.
-            let _ = fs::remove_file(&beside);
-        }
-        written
+        written_whole(path.as_ref(), |beside| write_file(self, beside))
     }
 
     /// Reads an index that was saved.
@@ -42,13 +36,6 @@ impl LedgerIndex {
         let path = path.as_ref();
         read_file(path).map_err(|fault| fault.of(path))
     }
-}
-
-/// The file beside a place, of this process alone.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
 }
 
 fn write_file(index: &LedgerIndex, path: &Path) -> Result<()> {
