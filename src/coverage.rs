@@ -26,22 +26,24 @@
 //! one in which a hundredth of the customers buys a fifth of everything.
 //!
 //! # Where intervals are short, and from which size on they are not
-//! **Arms of equal size** hold from 200 customers on, whatever the skew tried.
+//! **Arms of equal size** hold from 200 customers on, whatever the skew tried, but for a target that varies less (below).
 //!
 //! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, to one side by
 //! `0.11 g`, `g` the skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all
 //! customers' residuals times `sum m^3 / (sum m^2)^(3/2)` of the weights; where that makes the most skewed effect short by three quarters of a point a result warns
-//! (`skewed_arm`) and says how many customers would do. With
-//! a tenth of the customers in the control the default estimator is within about two points from 500 customers on in a shop of regular customers, from 1,000
-//! with a long tail, from 50,000 with the longest; with a twentieth from 1,000, 2,000 and 50,000. Single cells are more skewed than the total, and it is mostly they
-//! that results warn of. Intervals that hold together, joint ones and the bands of weeks, look farther out, where the tails of skewed effects and weeks are worse:
-//! where that makes them short by more than a point by the same expansion, a result warns of them alone (`skewed_cells`), with a tenth in the control up to some ten
-//! thousand customers.
-//! Of the longest tails a sample shows little: 20,000 customers with a tenth in the control still hold 91 % only, and a third of the results warn.
+//! (`skewed_arm`) and says how many customers would do. With a tenth of the customers in the control the total and the direct effect of the default estimator are
+//! within two points from 500 customers on in a shop of regular customers, from 2,000 with a long tail, from 5,000 with the longest; with a twentieth from 2,000,
+//! 5,000 and 20,000 (counted in 10,000 draws, from 20,000 customers on in 2,000). The other cells are more skewed and need about twice as many; it is mostly they
+//! that results warn of, in shops of long tail at any size tried.
+//!
+//! Intervals that hold together, joint ones and the bands of weeks, look farther out, where the tails of skewed effects and weeks are worse: where that makes them
+//! short by more than a point by the same expansion, a result warns of them alone (`skewed_cells`), with a tenth in the control up to some ten thousand customers
+//! by that expansion.
 //!
 //! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For
 //! the very customers drawn it is short where the offer makes customers alike (88 % where all are drawn three fifths of the way to the mean), and a relative
-//! effect's where it is large and the same to all (87 % where it doubles what all buy on average); where that is sure, a result warns (`target_varies_less`).
+//! effect's where it is large and the same to all (87 % where it doubles what all buy on average); where that is sure, a result warns (`target_varies_less`). By about
+//! a point relative effects that are small and the same to all are short without a warning.
 //! An average over all assigned is right there.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
