@@ -287,7 +287,7 @@ proptest! {
         });
     }
 
-    /// 0 lies outside an interval exactly when its test rejects: effects, relative uplifts, margins, whatever the design, side, confidence and rule for df.
+    /// 0 lies outside an interval exactly when its test rejects: effects, relative uplifts, whatever the design, side, confidence and rule for df.
     #[test]
     fn intervals_and_tests_agree_in_every_design(seed in any::<u64>(), sizes in sizes(), a in coefficients(), confidence in 0.51..0.9999_f64) {
         let (mut rejected, mut kept) = (0, 0);
