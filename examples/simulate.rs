@@ -13,10 +13,11 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use polars::prelude::{AnyValue, DataFrame};
 use promolift::simulate::{Preset, Retailer, SeniorMeat, World};
@@ -24,8 +25,11 @@ use promolift::study::{Ids, Promotion, Selection};
 
 #[path = "simulate/retailer.rs"]
 mod retailer;
+#[path = "../src/whole_file.rs"]
+mod whole_file;
 
 use retailer::Format;
+use whole_file::written_whole;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -106,15 +110,31 @@ fn sample(arguments: &Arguments) -> Result<()> {
     let out = arguments.out.as_deref().ok_or("--out is needed")?;
     let at = |name: &str| out.join(name);
     fs::create_dir_all(out)?;
-    let mut packed = GzBuilder::new().mtime(0).write(BufWriter::new(File::create(at("transactions.csv.gz"))?), Compression::best());
-    packed.write_all(csv(&world.transactions)?.as_bytes())?;
-    packed.finish()?.flush()?;
-    fs::write(at("products.csv"), csv(&world.products)?)?;
-    fs::write(at("assignments.csv"), assignments(&world))?;
-    fs::write(at("promotion.toml"), promotion_file(&world)?)?;
-    fs::write(at("truth.json"), serde_json::to_string_pretty(&world.truth)? + "\n")?;
+    packed(&at("transactions.csv.gz"), Compression::best(), |packed| Ok(packed.write_all(csv(&world.transactions)?.as_bytes())?))?;
+    put(&at("products.csv"), csv(&world.products)?)?;
+    put(&at("assignments.csv"), assignments(&world))?;
+    put(&at("promotion.toml"), promotion_file(&world)?)?;
+    put(&at("truth.json"), serde_json::to_string_pretty(&world.truth)? + "\n")?;
     eprintln!("{} lines of {} customers written to {}", world.transactions.height(), world.assignment.len(), out.display());
     Ok(())
+}
+
+/// Writes a file that is whole or not there.
+fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+    Ok(written_whole(path, |beside| fs::write(beside, content))?)
+}
+
+/// A file packed by gzip.
+type Packed = GzEncoder<BufWriter<File>>;
+
+/// The same of one that is packed as it is written; always the same bytes.
+fn packed<T>(path: &Path, level: Compression, write: impl FnOnce(&mut Packed) -> Result<T>) -> Result<T> {
+    written_whole(path, |beside| {
+        let mut packed = GzBuilder::new().mtime(0).write(BufWriter::new(File::create(beside)?), level);
+        let value = write(&mut packed)?;
+        packed.finish()?.flush()?;
+        Ok(value)
+    })
 }
 
 /// The frame as CSV, money with two decimals.

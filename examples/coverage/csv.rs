@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::page::Ran;
 use super::proof::binomial::Band;
-use super::proof::tally::{OF_INTERVALS, TOGETHER, Tally};
+use super::proof::tally::{OF_INTERVALS, RELATIVE, TOGETHER, Tally};
 
 /// The whole file.
 pub(crate) fn csv(ran: &[Ran]) -> String {
@@ -18,7 +18,6 @@ pub(crate) fn csv(ran: &[Ran]) -> String {
             let share = |count: u64| format!("{:.4}", count as f64 / counts.draws as f64);
             let [below, above] = if counts.outside > 0 { [String::new(), String::new()] } else { [share(counts.below), share(counts.above)] };
             let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
-            let size = (counts.tests > 0).then(|| counts.rejected as f64 / counts.tests as f64);
             let _ = writeln!(
                 text,
                 "\"{}\",\"{}\",\"{}\",{},{},{},{},{:.4},{low:.4},{high:.4},{below},{above},{},{},{},{},{},{}",
@@ -30,10 +29,10 @@ pub(crate) fn csv(ran: &[Ran]) -> String {
                 counts.unbounded,
                 counts.without,
                 counts.coverage(),
-                number(size),
+                number(counts.size()),
                 number(counts.bias()),
                 number(counts.claimed_spread()),
-                number(row.case.share_unsure()),
+                number(row.share_unsure()),
                 warnings(&row.case.tally),
                 row.verdict.text()
             );
@@ -44,6 +43,6 @@ pub(crate) fn csv(ran: &[Ran]) -> String {
 
 /// The warnings that speak of intervals, with the share of results that carry them.
 fn warnings(tally: &Tally) -> String {
-    let named = OF_INTERVALS.iter().chain([&TOGETHER]).map(|name| (name, tally.share_warned(name))).filter(|(_, share)| *share > 0.0);
+    let named = OF_INTERVALS.iter().chain([&RELATIVE, &TOGETHER]).map(|name| (name, tally.share_warned(name))).filter(|(_, share)| *share > 0.0);
     named.map(|(name, share)| format!("{name} {share:.2}")).collect::<Vec<_>>().join("; ")
 }

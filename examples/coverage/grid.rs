@@ -92,7 +92,7 @@ fn skew() -> Section {
         title: "Skew, split and size",
         text: "The default estimator on customers whose size is lognormal with this standard deviation of the logarithm (sigma 0.5, 1, 1.5: skewness 1.8, 6.2, 33); \
                some of them respond. Split: target/control.",
-        shown: &["total", "relative total", "direct"],
+        shown: &["total", "relative total", "direct", "relative direct"],
         cases,
     }
 }
@@ -217,7 +217,7 @@ fn estimators() -> Section {
             }
         }
     }
-    Section { title: "Estimators, target drawn", text: "Sigma 0.75; some respond.", shown: &["total", "relative total", "direct"], cases }
+    Section { title: "Estimators, target drawn", text: "Sigma 0.75; some respond.", shown: &["total", "relative total", "direct", "relative direct"], cases }
 }
 
 fn chosen() -> Section {
@@ -238,7 +238,7 @@ fn chosen() -> Section {
         title: "Estimators, target chosen",
         text: "The target is chosen by what customers bought before (later sales are those of before plus noise, so that all four estimators are right), or by a grade of \
                customers (weights: one over the known chance; coarsened: within grades).",
-        shown: &["total", "relative total", "direct"],
+        shown: &["total", "relative total", "direct", "relative direct"],
         cases,
     }
 }
@@ -277,7 +277,7 @@ fn clusters() -> Section {
         title: "Clusters",
         text: "2,000 customers of clusters with levels, shocks and (within clusters) effects of their own. CR2 for unadjusted, cuped and regression, CR1 for the others. \
                Where customers are drawn within clusters the truth is that of all clusters there could be.",
-        shown: &["total", "relative total"],
+        shown: &["total", "relative total", "relative direct"],
         cases,
     }
 }
@@ -293,7 +293,7 @@ fn strata() -> Section {
     Section {
         title: "Strata",
         text: "Five strata, of which 30 to 70 % are drawn into the target, the more the more their customers buy.",
-        shown: &["total", "relative total"],
+        shown: &["total", "relative total", "relative direct"],
         cases,
     }
 }
@@ -310,7 +310,7 @@ fn segments() -> Section {
         title: "Segments",
         text: "Ten segments of unequal size, whose effects are drawn from a normal distribution in every draw; one of them is looked at, in turn. Shrunk intervals hold on \
                average over the segments, as such intervals do.",
-        shown: &["segment", "segment, shrunk", "total"],
+        shown: &["segment", "segment, shrunk", "total", "relative direct"],
         cases,
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! cargo run --release --example coverage -- --quick
-//! cargo run --release --example coverage -- --full --out src/simulate/coverage.md
+//! cargo run --release --example coverage -- --full --keep examples/coverage/counts.jsonl
+//! cargo run --release --example coverage -- --known --keep examples/coverage/counts.jsonl --out src/simulate/coverage.md
 //! ```
 //!
 //! `--full` is meant for three hours on two cores; `--budget MINUTES` makes so many minutes' share of its draws, and the page says how many those are. Every
 //! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped, and
-//! a longer one after a shorter one makes only the draws that are new.
+//! a longer one after a shorter one makes only the draws that are new; `--known` shows what the file has and draws nothing. `counts.jsonl` is such a file, the one
+//! the page of the docs is of: whoever changes an interval begins it anew. Warnings are counted on the draws that are measured as a whole study: after a change of them
+//! `--recount` makes those anew, a twentieth of the time, and takes the others from the file.
 
 use std::error::Error;
 use std::ops::Range;
@@ -24,16 +27,22 @@ mod page;
 #[allow(dead_code, reason = "the quick grid of the tests uses more of it")]
 mod proof;
 mod verdict;
+#[path = "../../src/whole_file.rs"]
+mod whole_file;
 
 use grid::{Case, Of, Section, sections};
 use kept::Kept;
 use page::{Ran, Shown, page};
+use proof::setting::Pass;
 use proof::tally::Tally;
+use whole_file::written_whole;
 
 /// Minutes of a full run on two cores, as estimated from parts of it.
 const FULL: f64 = 150.0;
 /// Minutes of a quick run.
 const QUICK: f64 = 5.0;
+/// The end of the names of what is measured as whole studies.
+const STUDIES: &str = ", as studies";
 /// The least draws of a setting.
 const LEAST: usize = 40;
 
@@ -55,6 +64,12 @@ struct Arguments {
     /// Add what each setting showed to this file, and take from it what is there already.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// Make no draw: show what that file has.
+    #[arg(long, requires = "keep", conflicts_with_all = ["quick", "full", "budget", "recount"])]
+    known: bool,
+    /// Make the draws that are measured as a whole study anew, whatever the file has of them.
+    #[arg(long, requires = "keep")]
+    recount: bool,
     /// Write the page into this file; else it is printed.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -72,9 +87,10 @@ impl Arguments {
 
     /// The command that makes the same page.
     fn command(&self) -> String {
-        let how = match (self.full, self.budget) {
-            (true, _) => "--full".to_owned(),
-            (_, Some(minutes)) => format!("--budget {minutes}"),
+        let how = match (self.full, self.budget, &self.keep) {
+            (true, _, _) => "--full".to_owned(),
+            (_, Some(minutes), _) => format!("--budget {minutes}"),
+            (_, _, Some(file)) if self.known => format!("--known --keep {}", file.display()),
             _ => "--quick".to_owned(),
         };
         let only = self.only.as_ref().map(|only| format!(" --only \"{only}\"")).unwrap_or_default();
@@ -94,32 +110,37 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let wanted = |section: &Section| arguments.only.as_ref().is_none_or(|only| section.title.contains(only.as_str()));
-    let mut kept = Kept::open(arguments.keep.as_deref())?;
+    let mut kept = Kept::open(arguments.keep.as_deref(), !arguments.known, arguments.recount.then_some(STUDIES))?;
     let mut ran = Vec::new();
     for section in sections().into_iter().filter(wanted) {
-        ran.push(measured(section, arguments.share(), &mut kept)?);
+        ran.push(measured(section, arguments, &mut kept)?);
     }
     if let Some(path) = &arguments.csv {
-        std::fs::write(path, csv::csv(&ran))?;
+        written_whole(path, |beside| std::fs::write(beside, csv::csv(&ran)))?;
     }
     let text = page(&ran, &arguments.command());
     match &arguments.out {
-        Some(path) => std::fs::write(path, text)?,
+        Some(path) => written_whole(path, |beside| std::fs::write(beside, text))?,
         None => print!("{text}"),
     }
     Ok(())
 }
 
 /// Runs a section.
-fn measured(mut section: Section, share: f64, kept: &mut Kept) -> Result<Ran, Box<dyn Error>> {
+fn measured(mut section: Section, arguments: &Arguments, kept: &mut Kept) -> Result<Ran, Box<dyn Error>> {
     let began = Instant::now();
     let mut shown = Vec::new();
-    let together = section.shown.iter().any(|interval| interval.contains("all "));
     for case in std::mem::take(&mut section.cases) {
-        let draws = ((case.draws as f64 * share).ceil() as usize).max(LEAST);
+        let draws = if arguments.known { case.draws } else { ((case.draws as f64 * arguments.share()).ceil() as usize).max(LEAST) };
         let (name, claimed) = case.told();
-        let tally = kept.or_made(format!("{}: {name}", section.title), draws, |draws| case.run(draws))?;
-        shown.push(Shown { name, claimed, together, tally });
+        let kept_as = format!("{}: {name}", section.title);
+        let case = &case;
+        let make = |pass| (!arguments.known).then_some(move |draws| case.run(draws, pass));
+        let mut tally = kept.or_made(format!("{kept_as}{STUDIES}"), draws, make(Pass::Studies))?;
+        tally.merge(kept.or_made(kept_as, draws, make(Pass::Slices))?);
+        if tally.draws > 0 {
+            shown.push(Shown { name, claimed, tally });
+        }
     }
     eprintln!("{}: {} settings in {:.1} minutes", section.title, shown.len(), began.elapsed().as_secs_f64() / 60.0);
     Ok(Ran { section, cases: shown })
@@ -134,10 +155,11 @@ impl Case {
         }
     }
 
-    fn run(&self, draws: Range<usize>) -> promolift::Result<Tally> {
+    fn run(&self, draws: Range<usize>, pass: Pass) -> promolift::Result<Tally> {
         match &self.of {
-            Of::Cells(setting) => setting.run(draws),
-            Of::Lines(lines) => Ok(lines.run(draws)),
+            Of::Cells(setting) => setting.pass(draws, pass),
+            Of::Lines(lines) if pass == Pass::Studies => Ok(lines.run(draws)),
+            Of::Lines(_) => Ok(Tally::default()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::grid::{BROKEN, NAMED, Section};
-use super::proof::tally::{Counts, Tally};
+use super::proof::tally::{Counts, Kind, Tally};
 use super::verdict::{POINT, Verdict};
 
 /// A case with what it showed.
@@ -13,8 +13,6 @@ pub(crate) struct Shown {
     pub(crate) name: String,
     /// The confidence of its intervals.
     pub(crate) claimed: f64,
-    /// Whether its intervals are looked at together, joint ones and bands.
-    pub(crate) together: bool,
     /// What was counted.
     pub(crate) tally: Tally,
 }
@@ -38,19 +36,19 @@ impl Row<'_> {
     fn gap(&self) -> f64 {
         self.counts.coverage() - self.case.claimed
     }
+
+    /// The share of results that warn of such an interval; `None` where no study was measured.
+    pub(crate) fn share_unsure(&self) -> Option<f64> {
+        self.case.tally.share_unsure(Kind::of(self.interval))
+    }
+
+    /// Whether most results say that this interval is not to be trusted to the last per cent.
+    fn is_warned(&self) -> bool {
+        self.share_unsure().is_some_and(|share| share >= 0.5)
+    }
 }
 
 impl Shown {
-    /// Whether the results say that their intervals are not to be trusted to the last per cent: most of them.
-    pub(crate) fn is_warned(&self) -> bool {
-        self.share_unsure().is_some_and(|share| share >= 0.5)
-    }
-
-    /// The share of results that warn of such intervals; `None` where no study was measured.
-    pub(crate) fn share_unsure(&self) -> Option<f64> {
-        self.tally.share_unsure(self.together)
-    }
-
     /// What is measured, and of how many customers or clusters.
     fn with_size(&self) -> (&str, &str) {
         let parts = self.name.rsplit_once(", ");
@@ -78,8 +76,8 @@ pub(crate) fn page(ran: &[Ran], command: &str) -> String {
     let draws: u64 = cases().map(|case| case.tally.draws).sum();
     let studies: u64 = cases().map(|case| case.tally.studies).sum();
     let mut text = format!(
-        "<!-- Written by `{command}`; do not edit. -->\n\nMade by `{command}`: {} draws of {} settings, {} of them measured as a whole study. The same command writes the \
-         same page on any machine and any number of threads; with `--csv FILE` it also writes every interval of every setting with all that was counted.\n\n",
+        "<!-- Written by `{command}`; do not edit. -->\n\nMade by `{command}`: {} draws of {} settings, {} of them measured as a whole study. A draw depends \
+         on no machine and no number of threads. With `--csv FILE` the command also writes every interval of every setting with all that was counted.\n\n",
         thousands(draws),
         cases().count(),
         thousands(studies)
@@ -89,8 +87,8 @@ pub(crate) fn page(ran: &[Ran], command: &str) -> String {
     text += &short(ran);
     text += &refusals(ran);
     text += "# Setting by setting\n\nIn each cell the coverage of the first interval named, and, where there are more, that of the one which is furthest below its claim. **Bold**: one \
-             of them is short. *!*: most results warn of their intervals.\n\n";
-    for ran in ran.iter().filter(|ran| !ran.section.shown.is_empty()) {
+             of them is short. *!*: most results warn of the first.\n\n";
+    for ran in ran.iter().filter(|ran| !ran.section.shown.is_empty() && !ran.cases.is_empty()) {
         text += &condensed(ran);
     }
     coded(&text)
@@ -135,9 +133,12 @@ const KINDS: [(&str, &[&str]); 11] = [
 ];
 
 fn summary(ran: &[Ran]) -> String {
-    let mut text = "# Summary\n\nEach row counts the cases of all tables below: a case is one interval in one setting.\n\n\
-                    | intervals | cases | middle coverage less claimed | least | wide | holds | nearly | short | of those short, warned |\n\
-                    |---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    let mut text = "# Summary\n\nEach row counts the cases of all tables below: a case is one interval in one setting. In points: the coverage less what is claimed, in the \
+                    middle of the cases and the least; on average over the cases the share of draws with the truth below the interval and above it; the share of tests \
+                    that find an effect where there is none, less what it should be, on average and the furthest. *Bias*: the largest mean error, in standard deviations \
+                    of the estimate.\n\n\
+                    | intervals | cases | middle | least | below | above | size | furthest | bias | wide | holds | nearly | short | of those short, warned |\n\
+                    |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         .to_owned();
     for (kind, names) in KINDS {
         let found: Vec<Row<'_>> = ran.iter().flat_map(Ran::rows).filter(|row| names.contains(&row.interval)).collect();
@@ -145,33 +146,59 @@ fn summary(ran: &[Ran]) -> String {
         gaps.sort_by(f64::total_cmp);
         let (Some(least), Some(middle)) = (gaps.first(), gaps.get(gaps.len() / 2)) else { continue };
         let of = |verdict: Verdict| found.iter().filter(|row| row.verdict == verdict).count();
-        let warned = found.iter().filter(|row| row.verdict == Verdict::Short && row.case.is_warned()).count();
+        let warned = found.iter().filter(|row| row.verdict == Verdict::Short && row.is_warned()).count();
         let [wide, holds, nearly, short] = [Verdict::Wide, Verdict::Holds, Verdict::Nearly, Verdict::Short].map(of);
-        let _ = writeln!(text, "| {kind} | {} | {} | {} | {wide} | {holds} | {nearly} | {short} | {warned} |", found.len(), points(*middle), points(*least));
+        let missed = |of: &dyn Fn(&Counts) -> u64| {
+            let shares: Vec<f64> = found.iter().filter(|row| row.counts.outside == 0).map(|row| of(row.counts) as f64 / row.counts.draws as f64).collect();
+            mean(&shares).map_or_else(String::new, percent)
+        };
+        let sizes: Vec<f64> = found.iter().filter_map(|row| Some(row.counts.size()? - (1.0 - row.case.claimed))).collect();
+        let biases: Vec<f64> = found.iter().filter_map(|row| row.counts.bias()).collect();
+        let _ = writeln!(
+            text,
+            "| {kind} | {} | {} | {} | {} | {} | {} | {} | {} | {wide} | {holds} | {nearly} | {short} | {warned} |",
+            found.len(),
+            points(*middle),
+            points(*least),
+            missed(&|counts| counts.below),
+            missed(&|counts| counts.above),
+            mean(&sizes).map_or_else(String::new, points),
+            furthest(&sizes).map_or_else(String::new, points),
+            furthest(&biases).map_or_else(String::new, |bias| format!("{bias:+.2}")),
+        );
     }
     text + &alarms(ran)
 }
 
-/// How often results warn where intervals hold, and where one is short.
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The one furthest from zero.
+fn furthest(values: &[f64]) -> Option<f64> {
+    values.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()))
+}
+
+/// How often results warn of intervals that hold, and of those that are short.
 fn alarms(ran: &[Ran]) -> String {
-    let share_of = |is_in: &dyn Fn(&Ran, &Shown) -> bool| {
-        let shares = ran.iter().flat_map(|ran| ran.cases.iter().filter(|case| is_in(ran, case)).filter_map(Shown::share_unsure));
-        let (settings, sum) = shares.fold((0, 0.0), |(settings, sum), share| (settings + 1, sum + share));
-        (settings, percent(sum / f64::from(settings.max(1))))
+    let share_of = |is_in: &dyn Fn(&Row<'_>) -> bool| {
+        let shares = ran.iter().flat_map(Ran::rows).filter(is_in).filter_map(|row| row.share_unsure());
+        let (cases, sum) = shares.fold((0, 0.0), |(cases, sum), share| (cases + 1, sum + share));
+        (cases, percent(sum / f64::from(cases.max(1))))
     };
-    let (sound, alarms) = share_of(&|ran, case| ran.rows_of(case).all(|row| row.gap() >= -POINT));
-    let (short, warned) = share_of(&|ran, case| ran.rows_of(case).any(|row| row.verdict == Verdict::Short));
+    let (sound, alarms) = share_of(&|row| row.gap() >= -POINT);
+    let (short, warned) = share_of(&|row| row.verdict == Verdict::Short);
     format!(
-        "\nOf the results of the {sound} settings in which no interval is more than a point below its claim {alarms} % warn of their intervals, of those of the {short} \
-         settings in which one is short {warned} %.\n\n"
+        "\nOf the results of the {sound} cases that are at most a point below their claim {alarms} % warn of that interval, of those of the {short} cases that are short \
+         {warned} %.\n\n"
     )
 }
 
 /// From which size on the default estimator holds, by skew and split.
 fn sizes(ran: &[Ran]) -> String {
     let Some(skew) = ran.iter().find(|r| r.section.title == "Skew, split and size") else { return String::new() };
-    let mut text = "# From which size on\n\nThe least number of customers, of both arms together, from which on the interval of the default estimator is not short (of those \
-                    tried, and all larger ones), and from which on most results no longer warn.\n\n| customers | total | relative total | direct | without a warning |\n\
+    let mut text = "# From which size on\n\nThe least number of customers, of both arms together, from which on the interval of the default estimator held the truth as often as it says, \
+                    to a point (of those tried, and all larger ones), and from which on most results do not warn.\n\n| customers | total | relative total | direct | without a warning |\n\
                     |---|--:|--:|--:|--:|\n"
         .to_owned();
     let mut worlds: Vec<&str> = skew.cases.iter().map(|case| case.with_size().0).collect();
@@ -184,8 +211,8 @@ fn sizes(ran: &[Ran]) -> String {
             let first = sizes.iter().rposition(|case| is_bad(case)).map_or(0, |at| at + 1);
             sizes.get(first).map_or_else(|| "more".to_owned(), |case| case.with_size().1.replace(" customers", ""))
         };
-        let from = |interval: &str| after_last(&|case| skew.rows_of(case).any(|row| row.interval == interval && row.verdict == Verdict::Short));
-        let unwarned = after_last(&Shown::is_warned);
+        let from = |interval: &str| after_last(&|case| skew.rows_of(case).any(|row| row.interval == interval && row.gap() < -POINT));
+        let unwarned = after_last(&|case| skew.rows_of(case).any(|row| row.interval == "total" && row.is_warned()));
         let _ = writeln!(text, "| {world} | {} | {} | {} | {unwarned} |", from("total"), from("relative total"), from("direct"));
     }
     text + "\n"
@@ -198,15 +225,16 @@ fn short(ran: &[Ran]) -> String {
         let mut lines = String::new();
         let mut intervals = 0;
         for ran in ran {
-            for case in ran.cases.iter().filter(|case| case.is_warned() == warned) {
-                let found: Vec<Row<'_>> = ran.rows_of(case).filter(|row| row.verdict == Verdict::Short).collect();
+            for case in &ran.cases {
+                let found: Vec<Row<'_>> = ran.rows_of(case).filter(|row| row.verdict == Verdict::Short && row.is_warned() == warned).collect();
                 if found.is_empty() {
                     continue;
                 }
                 intervals += found.len();
-                let each: Vec<String> = found.iter().map(|row| format!("{} {}", row.interval, percent(row.counts.coverage()))).collect();
-                let share = case.share_unsure().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
-                let _ = writeln!(lines, "| {} | {} | {} | {share} |", ran.section.title, case.name, each.join(", "));
+                let each = |told: &dyn Fn(&Row<'_>) -> String| found.iter().map(told).collect::<Vec<_>>().join(", ");
+                let coverage = each(&|row| format!("{} {}", row.interval, percent(row.counts.coverage())));
+                let share = each(&|row| row.share_unsure().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share)));
+                let _ = writeln!(lines, "| {} | {} | {coverage} | {share} |", ran.section.title, case.name);
             }
         }
         let _ = write!(text, "# {heading}\n\n{}. Intervals: {intervals}.\n\n", if warned { "Most results warn" } else { "Most results do not warn" });
@@ -260,10 +288,11 @@ fn condensed(ran: &Ran) -> String {
     order.sort_by_key(|at| sizes[*at].chars().filter(char::is_ascii_digit).collect::<String>().parse::<u64>().unwrap_or_default());
     let heads: Vec<&str> = order.iter().map(|at| sizes[*at]).collect();
     let mut text = format!(
-        "## {}\n\n{} Intervals: {}.\n\n| setting | {} |\n|---|{}\n",
+        "## {}\n\n{} Intervals: {}. Draws of a setting: {}.\n\n| setting | {} |\n|---|{}\n",
         section.title,
         section.text,
         section.shown.join(", "),
+        how_many(ran),
         heads.join(" | "),
         "--:|".repeat(heads.len())
     );
@@ -274,6 +303,15 @@ fn condensed(ran: &Ran) -> String {
     text + &unanswered(ran) + "\n"
 }
 
+/// Draws of each setting, the fewest and the most.
+fn how_many(ran: &Ran) -> String {
+    let draws = || ran.cases.iter().map(|case| case.tally.draws);
+    match (draws().min().unwrap_or_default(), draws().max().unwrap_or_default()) {
+        (fewest, most) if fewest < most => format!("{} to {}", thousands(fewest), thousands(most)),
+        (_, most) => thousands(most),
+    }
+}
+
 /// What a setting showed: its first interval and the one furthest below its claim.
 fn cell(ran: &Ran, case: &Shown) -> String {
     let rows: Vec<Row<'_>> = ran.rows_of(case).collect();
@@ -281,7 +319,7 @@ fn cell(ran: &Ran, case: &Shown) -> String {
     let least = rows.iter().map(|row| row.counts.coverage()).fold(f64::INFINITY, f64::min);
     let both = if rows.len() > 1 { format!("{} / {}", percent(first.counts.coverage()), percent(least)) } else { percent(least) };
     let marked = if rows.iter().any(|row| row.verdict == Verdict::Short) { format!("**{both}**") } else { both };
-    if case.is_warned() { format!("{marked} !") } else { marked }
+    if first.is_warned() { format!("{marked} !") } else { marked }
 }
 
 /// Draws without an answer, by why.

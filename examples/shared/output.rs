@@ -6,6 +6,11 @@ use std::path::Path;
 
 use promolift::polars::prelude::{AnyValue, DataFrame};
 
+#[path = "../../src/whole_file.rs"]
+mod whole_file;
+
+use whole_file::written_whole;
+
 /// A tidy frame as CSV text; absent numbers are empty.
 pub(crate) fn csv_of(frame: &DataFrame) -> Result<String, String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -50,7 +55,7 @@ pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Writes to a file beside the wanted one and renames it, so that no half file is left.
+/// Prints, or writes a file that is whole or not there.
 pub(crate) fn print(text: &str, out: Option<&Path>) -> Result<(), String> {
     let Some(path) = out else {
         let written = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().write_all(b"\n"));
@@ -60,11 +65,6 @@ pub(crate) fn print(text: &str, out: Option<&Path>) -> Result<(), String> {
             _ => Ok(()),
         };
     };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.part", std::process::id()));
-    let written = fs::write(&partial, format!("{text}\n")).and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        drop(fs::remove_file(&partial));
-        format!("{} could not be written: {error}", path.display())
-    })
+    let written = written_whole(path, |beside| fs::write(beside, format!("{text}\n")));
+    written.map_err(|error: std::io::Error| format!("{} could not be written: {error}", path.display()))
 }

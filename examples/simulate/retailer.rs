@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use flate2::{Compression, GzBuilder};
+use flate2::Compression;
 use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader};
 use promolift::simulate::{Launch, Retailer, RetailerWorld};
 use promolift::study::{Day, Selection};
 
-use super::Result;
+use super::{Result, packed, put, written_whole};
 
 /// How tables are written.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,16 +48,16 @@ pub(crate) fn write(retailer: &Retailer, format: Format, out: Option<&Path>) -> 
         lines = ParquetReader::new(File::open(&path)?).num_rows()?;
         world
     } else {
-        let mut packed = GzBuilder::new().mtime(0).write(BufWriter::new(File::create(out.join("transactions.csv.gz"))?), Compression::fast());
-        let mut text = Vec::new();
-        let world = retailer.draw_in_parts(|frame| {
-            text.clear();
-            write_csv(&frame, lines == 0, &mut text)?;
-            lines += frame.height();
-            Ok(packed.write_all(&text)?)
-        })?;
-        packed.finish()?.flush()?;
-        world
+        packed(&out.join("transactions.csv.gz"), Compression::fast(), |packed| {
+            let mut text = Vec::new();
+            let world = retailer.draw_in_parts(|frame| {
+                text.clear();
+                write_csv(&frame, lines == 0, &mut text)?;
+                lines += frame.height();
+                Ok(packed.write_all(&text)?)
+            })?;
+            Ok(world)
+        })?
     };
     write_tables(&world, format, out)?;
     report(&world, lines, began, &format!("written to {}", out.display()));
@@ -100,28 +100,27 @@ pub(crate) fn with_promotions(retailer: &mut Retailer, count: usize) {
 fn write_tables(world: &RetailerWorld, format: Format, out: &Path) -> Result<()> {
     let table = |name: &str, mut frame: DataFrame| -> Result<()> {
         if format == Format::Parquet {
-            ParquetWriter::new(File::create(out.join(name).with_extension("parquet"))?).finish(&mut frame)?;
-        } else {
-            let mut text = Vec::new();
-            write_csv(&frame, true, &mut text)?;
-            fs::write(out.join(name).with_extension("csv"), text)?;
+            let written = |beside: &Path| -> Result<()> { Ok(ParquetWriter::new(File::create(beside)?).finish(&mut frame).map(drop)?) };
+            return written_whole(&out.join(format!("{name}.parquet")), written);
         }
-        Ok(())
+        let mut text = Vec::new();
+        write_csv(&frame, true, &mut text)?;
+        put(&out.join(format!("{name}.csv")), text)
     };
     table("products", world.products.clone())?;
     table("assignments", assignments(world)?)?;
     for launch in &world.launches {
-        fs::write(out.join(&launch.promotion.id).with_extension("toml"), promotion_file(launch, format, world.launches.len() > 1)?)?;
+        put(&out.join(format!("{}.toml", launch.promotion.id)), promotion_file(launch, format, world.launches.len() > 1)?)?;
     }
     if world.launches.len() > 1 {
         let mut text = "customer,promotion,start,end\n".to_owned();
         for row in world.launches.iter().flat_map(Launch::live) {
             writeln!(text, "{},{},{},{}", row.customer, row.promotion, row.start, row.end)?;
         }
-        fs::write(out.join("live.csv"), text)?;
+        put(&out.join("live.csv"), text)?;
     }
     let truths: Vec<_> = world.launches.iter().map(|l| &l.truth).collect();
-    fs::write(out.join("truth.json"), serde_json::to_string_pretty(&truths)? + "\n")?;
+    put(&out.join("truth.json"), serde_json::to_string_pretty(&truths)? + "\n")?;
     Ok(())
 }
 

@@ -139,6 +139,11 @@ impl Clusters {
         self.starts.len() - 1
     }
 
+    /// The rows of each cluster.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.count()).map(|cluster| self.rows_of(cluster))
+    }
+
     fn rows_of(&self, cluster: usize) -> &[u32] {
         &self.rows[self.starts[cluster]..self.starts[cluster + 1]]
     }

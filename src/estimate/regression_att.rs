@@ -16,7 +16,7 @@ use crate::study::{Arm, CovarianceRule};
 /// The covariance is that for all customers like the target, whose own residuals are a part of it. For the effect on the very customers drawn that part should
 /// be the controls' residual variance over `n_T`: the interval is wide for them where effects differ, right where all gain the same, and short where the
 /// offer makes customers alike. The level `-sum over controls of w_i y_i` is that expected of customers with the target's baseline, so that a relative effect
-/// `theta` on the very customers drawn wants `(1 + theta)^2` times that variance. Results warn where this matters (`target_varies_less`).
+/// `theta` on the very customers drawn wants `(1 + theta)^2` times that variance. Results warn where this matters (`target_varies_less`, `effect_not_in_proportion`).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegressionAtt {
     /// `Default` and `Hc2` are the same; `Hc0`, `Hc1` and `Hc3` change the controls' side: no division, `N / (N - K)` with N of both arms and `K = k + 2`,

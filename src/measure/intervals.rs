@@ -12,20 +12,18 @@ use crate::validity::{Hazard, Warning};
 const SHORT_ALONE: f64 = 0.0075;
 /// The same of intervals that hold together.
 const SHORT_TOGETHER: f64 = 0.01;
-/// The share of its true length below which an interval is called short, about two points of coverage; and how many standard errors away that must be.
-const SHORTENED: f64 = 0.9;
-const SURELY: f64 = 2.5;
+/// The share of its true length below which an interval is called short, a point of coverage.
+const SHORTENED: f64 = 0.96;
+/// How many standard errors the arms' variances must be apart for that. Offers that make customers alike are rare, those that do not do more to customers who buy
+/// more, in proportion, are not.
+const SURELY: f64 = 2.0;
+const SURELY_RELATIVE: f64 = 0.5;
 
 /// What a result says of its intervals.
 pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
-    let mut warnings: Vec<Warning> = few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).collect();
-    // Within clusters customers do not stand for themselves.
-    if job.study.assignment.cluster.is_none()
-        && let Some(net_sales) = job.plan.measures.iter().find(|m| m.name == "net_sales")
-    {
-        warnings.extend(target_varies_less(job, net_sales));
-    }
-    warnings
+    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales");
+    let varies_less = net_sales.and_then(|net_sales| target_varies_less(job, net_sales));
+    few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).chain(varies_less).collect()
 }
 
 /// Few customers for the slopes that are fitted.
@@ -134,43 +132,53 @@ fn upwards(customers: f64) -> f64 {
     (customers / unit).ceil() * unit
 }
 
-/// A target that varies less, around what its baseline foretells, than it would have without the offer.
+/// A target that varies less, around what its baseline foretells, than it would have without the offer: by itself, or than by as much as the offer raised it.
 ///
 /// With `s_a^2` the arms' residual variances, the drawn target's own effect is missed by `s_C^2 (1/n_T + 1/n_C)`, while the interval allows for
 /// `s_T^2 / n_T + s_C^2 / n_C`, which is right for all customers like them. Of an effect relative to the level, `theta`, both `s_C^2` are times
-/// `(1 + theta)^2`.
+/// `(1 + theta)^2`. Clusters that were drawn whole are counted as customers are.
 fn target_varies_less(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
-    let over_target = matches!(job.estimator.estimand(), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel);
-    let pairs = job.fit.cluster_count().is_some();
-    if !over_target || pairs {
+    if !matches!(job.estimator.estimand(), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel) {
         return None;
     }
     let forms = job.forms(measure).into_iter().filter(|(name, _)| name == "total" || name == "direct");
-    let share = forms.filter_map(|(_, form)| shortened(job, &form.value()?)).fold(1.0, f64::min);
-    (share < SHORTENED).then(|| {
+    let shares = forms.filter_map(|(_, form)| shortened(job, &form.value()?));
+    let [plain, relative] = shares.fold([1.0, 1.0], |[plain, relative]: [f64; 2], [p, r]| [plain.min(p), relative.min(r)]);
+    let too_short = |share: f64| format!("{:.0} % too short", 100.0 * (1.0 / share - 1.0));
+    let remedy = "Read them as of customers like these, or use an average over all assigned (unadjusted, regression)";
+    if plain < SHORTENED {
         let text = format!(
-            "the target varies less than it would have without the offer, which does about the same to all or makes customers alike: intervals are those of all \
-             customers like the target, and for the effect on these very customers, relative effects above all, up to {:.0} % too short. Read them as of customers \
-             like these, or use an average over all assigned (unadjusted, regression)",
-            100.0 * (1.0 / share - 1.0)
+            "the target varies less than it would have without the offer, which makes customers alike: intervals are those of all customers like the target, and \
+             for the effect on these very customers up to {}, of relative effects up to {}. {remedy}",
+            too_short(plain),
+            too_short(relative.min(plain))
         );
-        Warning::new(Hazard::TargetVariesLess, text)
+        return Some(Warning::new(Hazard::TargetVariesLess, text));
+    }
+    (relative < SHORTENED).then(|| {
+        let text = format!(
+            "the target does not vary as much as if the offer had raised all sales in proportion: the intervals of relative effects are those of all customers like the \
+             target, and for these very customers may be up to {}; those of effects per customer are not. {remedy}",
+            too_short(relative)
+        );
+        Warning::new(Hazard::EffectNotInProportion, text)
     })
 }
 
-/// The length of an effect's interval as a share of the one for the drawn target, the relative one's where that is less; 1 where that is not sure.
-fn shortened(job: &Job<'_>, form: &[f64]) -> Option<f64> {
+/// The length of the interval of an effect, and of the relative one, as a share of the one for the drawn target; 1 where that is not sure.
+fn shortened(job: &Job<'_>, form: &[f64]) -> Option<[f64; 2]> {
     let values = job.grid.by_customer(form);
     let effect = job.contrast.value(&job.contrast.effect(form));
     let level = job.contrast.value(&job.contrast.level(form)).abs();
     let relative = if level > 0.0 { effect / level } else { 0.0 };
-    Some(share_of_length(job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?, relative))
+    let (target, control) = (job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?);
+    Some([share_of_length(target, control, 0.0, SURELY), share_of_length(target, control, relative, SURELY_RELATIVE)])
 }
 
-fn share_of_length(target: Spread, control: Spread, relative: f64) -> f64 {
+fn share_of_length(target: Spread, control: Spread, relative: f64, surely: f64) -> f64 {
     let factor = (1.0 + relative).powi(2).max(1.0);
     let without_offer = factor * control.variance;
-    let surely = without_offer - target.variance > SURELY * (factor * factor * control.of_variance + target.of_variance).sqrt();
+    let surely = without_offer - target.variance > surely * (factor * factor * control.of_variance + target.of_variance).sqrt();
     let needed = without_offer * (1.0 / target.customers + 1.0 / control.customers);
     let allowed = target.variance / target.customers + without_offer / control.customers;
     if surely && needed > 0.0 { (allowed / needed).sqrt() } else { 1.0 }
@@ -241,19 +249,22 @@ mod tests {
     #[test]
     fn a_target_that_varies_less_is_told_where_it_is_sure() {
         let control = spread(1.0, 1000.0);
-        // Of equal arms the share is the root of the mean of one and the target's: 0.9 at a variance of 0.62.
-        for (variance, is_short) in [(1.0, false), (1.5, false), (0.63, false), (0.61, true), (0.2, true)] {
-            assert_eq!(share_of_length(spread(variance, 1000.0), control, 0.0) < SHORTENED, is_short, "{variance}");
+        let of = |target: Spread, control: Spread, relative: f64| share_of_length(target, control, relative, SURELY);
+        // Of equal arms the share is the root of the mean of one and the target's: 0.96 at a variance of 0.8432.
+        for (variance, is_short) in [(1.0, false), (1.5, false), (0.85, false), (0.84, true), (0.2, true)] {
+            assert_eq!(of(spread(variance, 1000.0), control, 0.0) < SHORTENED, is_short, "{variance}");
         }
-        let short = share_of_length(spread(0.5, 1000.0), control, 0.0);
+        let short = of(spread(0.5, 1000.0), control, 0.0);
         assert!((short - 0.75_f64.sqrt()).abs() < 1e-12, "{short}");
-        // A relative effect makes the control's variance count the more; one below zero does not make it count less.
-        assert!(share_of_length(control, control, 0.2) > SHORTENED && share_of_length(control, control, 0.5) < SHORTENED);
-        assert!((share_of_length(control, control, -0.5) - 1.0).abs() < 1e-12);
+        // A relative effect makes the control's variance count the more, 0.96 at 1.1859 of it; one below zero does not make it count less.
+        assert!(of(control, control, 0.08) > SHORTENED && of(control, control, 0.1) < SHORTENED);
+        assert!((of(control, control, -0.5) - 1.0).abs() < 1e-12);
         // Few customers cannot tell; a large target adds little to what is missed.
-        assert!((share_of_length(spread(0.5, 10.0), spread(1.0, 10.0), 0.0) - 1.0).abs() < 1e-12);
-        assert!(share_of_length(spread(0.2, 9000.0), control, 0.0) > SHORTENED);
+        assert!((of(spread(0.5, 10.0), spread(1.0, 10.0), 0.0) - 1.0).abs() < 1e-12);
+        assert!(of(spread(0.5, 9000.0), control, 0.0) > SHORTENED);
+        // The less sure it must be, the fewer customers tell: half a standard error of 2 (0.25 + 1) / 10 is 0.25.
+        assert!(share_of_length(spread(0.5, 10.0), spread(1.0, 10.0), 0.0, SURELY_RELATIVE) < SHORTENED);
         let nothing = Spread { variance: 0.0, of_variance: 0.0, customers: 10.0 };
-        assert!((share_of_length(nothing, nothing, 0.0) - 1.0).abs() < 1e-12);
+        assert!((of(nothing, nothing, 0.0) - 1.0).abs() < 1e-12);
     }
 }

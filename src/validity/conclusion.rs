@@ -112,6 +112,9 @@ pub enum Hazard {
     SkewedCells,
     /// The target varies less than it would have without the offer: intervals are of customers like the target, and short for those drawn.
     TargetVariesLess,
+    /// The target does not vary as much as if the offer had raised all sales in proportion: intervals of relative effects are of customers like the target, and may
+    /// be short for those drawn.
+    EffectNotInProportion,
     /// The totals speak of all assigned, times the target customers.
     TotalsOverAssigned,
     /// Target customers without a match are in no effect and no total.

@@ -16,7 +16,7 @@ use proof::binomial::{at_most, believable, clopper_pearson};
 use proof::cells::Shop;
 use proof::lines::{Lines, Shop as Source};
 use proof::setting::{Asked, Setting};
-use proof::tally::Tally;
+use proof::tally::{Kind, Tally};
 use proof::truth::Over;
 use proof::world::{Customers, Drawing, Effect, World};
 
@@ -309,18 +309,26 @@ fn the_threshold_of_a_skewed_arm() {
     }
 }
 
-/// A target that the offer makes alike, or that gains the same whatever its customers buy, is warned of; one in which some respond is not.
+/// A target that the offer makes alike is warned of, and of relative effects one that gains the same whatever its customers buy; one in which some respond, and much, is not.
 #[test]
 fn a_target_that_varies_less_is_warned_of() {
-    let of = |name: &str, effect, estimator| {
-        let world = World { customers: 1000, effect, ..World::default() };
-        share_warned("target_varies_less", &Setting::new(name, world, estimator).asking(Asked::Study), 20)
-    };
-    assert!(of("alike", Effect::Levelling, EstimatorName::RegressionAtt) >= 0.7);
-    assert!(of("the same to all", Effect::Constant(1.5), EstimatorName::RegressionAtt) >= 0.7);
-    assert!(of("some", Effect::Responders(0.5), EstimatorName::RegressionAtt) <= 0.1);
-    // An average over all assigned is right about them all the same.
-    assert!(of("alike, all assigned", Effect::Levelling, EstimatorName::Unadjusted) < 0.01);
+    let of = |warning: &str, name: &str, world: World, estimator| share_warned(warning, &Setting::new(name, world, estimator).asking(Asked::Study), 20);
+    let world = |effect| World { customers: 1000, effect, ..World::default() };
+    let (alike, same, much) = (world(Effect::Levelling), world(Effect::Constant(1.5)), world(Effect::Responders(2.0)));
+    let att = EstimatorName::RegressionAtt;
+    assert!(of("target_varies_less", "alike", alike, att) >= 0.7);
+    assert!(of("target_varies_less", "the same to all", same, att) <= 0.2);
+    assert!(of("effect_not_in_proportion", "the same to all", same, att) >= 0.7);
+    let clusters = World { drawing: Drawing::Clusters(100), customers: 1000, ..same };
+    assert!(of("effect_not_in_proportion", "whole clusters", clusters, att) >= 0.7);
+    assert!(of("target_varies_less", "some", world(Effect::Responders(0.5)), att) <= 0.1);
+    for warning in ["target_varies_less", "effect_not_in_proportion"] {
+        assert!(of(warning, "much", much, att) <= 0.2, "{warning}");
+        // An average over all assigned is right about them all the same.
+        for world in [alike, same] {
+            assert!(of(warning, "all assigned", world, EstimatorName::Unadjusted) < 0.01, "{warning}");
+        }
+    }
 }
 
 /// Joint intervals and bands are short where no interval by itself is: they look farther out. With arms of equal size none is.
@@ -333,8 +341,8 @@ fn intervals_that_hold_together_are_warned_of() {
         };
         let (small, even) = (of(0.9), of(0.5));
         assert!(small.share_warned("skewed_cells") >= 0.8, "{what}: {}", small.share_warned("skewed_cells"));
-        assert!(small.share_unsure(false).unwrap() <= 0.2, "{what}");
-        assert!(even.share_unsure(true).unwrap() <= 0.05, "{what}: {:?}", even.share_unsure(true));
+        assert!(small.share_unsure(Kind::Alone).unwrap() <= 0.2, "{what}");
+        assert!(even.share_unsure(Kind::Together).unwrap() <= 0.05, "{what}: {:?}", even.share_unsure(Kind::Together));
     }
 }
 
@@ -358,5 +366,5 @@ fn single_effects_of_a_small_arm_are_warned_of() {
 fn weekly_results_warn_of_intervals() {
     let world = World { skew: 1.5, weeks: true, ..even(400, 0.95, Effect::None) };
     let tally = run(&Setting::new("weeks of few", world, EstimatorName::RegressionAtt).asking(Asked::Weeks), 3);
-    assert_eq!(tally.share_unsure(false), Some(1.0));
+    assert_eq!(tally.share_unsure(Kind::Alone), Some(1.0));
 }

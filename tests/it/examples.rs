@@ -303,3 +303,27 @@ fn complete_journey_says_why_the_answer_is_to_refuse() {
     assert!(!out.to_lowercase().contains("incremental"), "{out}");
     assert!(run("complete_journey", &["--estimator", "difference_in_differences"]).ok().out.contains("difference_in_differences"));
 }
+
+/// Draws that were made are not made again: a longer run adds to them, one of the studies only leaves the others as they were, and the page is the same.
+#[test]
+fn coverage_goes_on_where_it_stopped() {
+    let folder = Folder::new();
+    let (kept, whole) = (folder.at("kept.jsonl"), folder.at("whole.jsonl"));
+    let of = |file: &str, how: &[&str]| run("coverage", &[how, &["--only", "A few", "--keep", file]].concat()).ok().out.replace("--budget 1.2", "--known");
+    let short = of(&kept, &["--budget", "0.6"]);
+    // A line that was cut off is made again.
+    let lines = std::fs::read_to_string(&kept).unwrap();
+    std::fs::write(&kept, &lines[..lines.len() - 40]).unwrap();
+    let longer = of(&kept, &["--budget", "1.2"]);
+    assert_ne!(short, longer);
+    assert_eq!(longer, of(&whole, &["--budget", "1.2"]));
+    let tables = |page: &str| page.split_once("# Summary").unwrap().1.to_owned();
+    for page in [of(&kept, &["--known"]), of(&kept, &["--budget", "1.2", "--recount"]), of(&kept, &["--known"])] {
+        assert_eq!(tables(&page), tables(&longer));
+    }
+    let error = run("coverage", &["--known"]).err;
+    assert!(error.contains("--keep"), "{error}");
+    std::fs::write(&kept, "[1]\n").unwrap();
+    let error = run("coverage", &["--known", "--keep", &kept]).err;
+    assert!(error.contains("kept.jsonl, line 1"), "{error}");
+}

@@ -8,7 +8,7 @@ use promolift::estimate::{
     ClusterRule, CoarsenedExact, Coarsening, Contrast, Cuped, Design, DifferenceInDifferences, EntropyBalancing, Estimator, Fit, GivenWeights, Level,
     MatchedPairs, Outcome, Regression, RegressionAtt, Unadjusted,
 };
-use promolift::polars::prelude::Column;
+use promolift::polars::prelude::{Column, col, lit};
 use promolift::prelude::*;
 use promolift::study::{Alternative, Cap, CovarianceRule, DfRule, Ids, Margin, Markdown, Multiplicity, Population};
 use proptest::prelude::*;
@@ -532,34 +532,97 @@ proptest! {
         assert_eq!(rest(&found), rest(&expected));
     }
 
-    /// Customers without lines: they are counted, no sum changes, means are over more customers.
+    /// Customers without lines: they are counted, no sum changes whatever the estimator, means are over more customers.
     #[test]
-    fn customers_without_lines_change_counts_and_no_sum(shop in shops(), [targets, controls] in [1..30_usize, 1..30_usize]) {
+    fn customers_without_lines_change_counts_and_no_sum(shop in shops(), [targets, controls] in [1..30_usize, 1..30_usize], other in 0..EstimatorName::ALL.len()) {
         let ledger = shop.ledger();
-        let before = shop.study(EstimatorName::Unadjusted).measure(&ledger).unwrap();
         let mut more = shop.clone();
         let mut customers = shop.customers().to_vec();
         customers.extend((0..(targets + controls) as i64).map(|i| 7_000_000 + i));
         let mut arms = shop.assignment.arm.clone();
         arms.extend((0..targets + controls).map(|i| if i < targets { Arm::Target } else { Arm::Control }));
         more.assignment = Assignment::new(customers, arms);
-        let after = more.study(EstimatorName::Unadjusted).measure(&ledger).unwrap();
-        let n = |measurement: &Measurement| [measurement.arms.target, measurement.arms.control].map(|arm| arm.customers);
-        assert_eq!(n(&after), [n(&before)[0] + targets, n(&before)[1] + controls]);
-        assert_eq!(after.arms.target.without_lines, before.arms.target.without_lines + targets);
-        assert_eq!(after.arms.control.without_lines, before.arms.control.without_lines + controls);
-        assert_eq!(after.lines, before.lines);
-        for ((measure, cells), (_, expected)) in after.cells.iter().zip(before.cells.iter()) {
-            for ((cell, found), (_, expected)) in cells.iter().zip(expected.iter()) {
-                assert_eq!((found.target.sum, found.control.sum), (expected.target.sum, expected.control.sum), "{measure} {cell}");
-                assert_eq!(found.target.mean, found.target.sum / n(&after)[0] as f64);
+        // Matched pairs have no place for a customer without a pair.
+        for estimator in [EstimatorName::Unadjusted, EstimatorName::ALL[other]].into_iter().filter(|estimator| *estimator != EstimatorName::MatchedPairs) {
+            let of = |shop: &Shop| {
+                let mut study = shop.study(estimator);
+                supply(&mut study);
+                study.measure(&ledger)
+            };
+            let (Ok(before), Ok(after)) = (of(&shop), of(&more)) else {
+                prop_assert!(estimator != EstimatorName::Unadjusted);
+                continue;
+            };
+            let n = |measurement: &Measurement| [measurement.arms.target, measurement.arms.control].map(|arm| arm.customers);
+            assert_eq!(n(&after), [n(&before)[0] + targets, n(&before)[1] + controls]);
+            assert_eq!(after.arms.target.without_lines, before.arms.target.without_lines + targets);
+            assert_eq!(after.arms.control.without_lines, before.arms.control.without_lines + controls);
+            assert_eq!(after.lines, before.lines);
+            for ((measure, cells), (_, expected)) in after.cells.iter().zip(before.cells.iter()) {
+                for ((cell, found), (_, expected)) in cells.iter().zip(expected.iter()) {
+                    assert_eq!((found.target.sum, found.control.sum), (expected.target.sum, expected.control.sum), "{estimator} {measure} {cell}");
+                    assert_eq!(found.target.mean, found.target.sum / n(&after)[0] as f64);
+                }
+            }
+            for (found, expected) in after.effects.iter().zip(&before.effects) {
+                let (Known::Value(target), Known::Value(control)) = (expected.target_mean, expected.control_mean) else { continue };
+                let (Known::Value(with_target), Known::Value(with_control)) = (found.target_mean, found.control_mean) else { continue };
+                let what = format!("{estimator} {} {}", found.measure, found.effect);
+                let shrunk = |mean: f64, arm: usize| mean * n(&before)[arm] as f64 / n(&after)[arm] as f64;
+                let scale = magnitude(&shop) / 24.0;
+                near(&what, with_target, shrunk(target, 0), scale, IDENTITY);
+                near(&what, with_control, shrunk(control, 1), scale, IDENTITY);
+                if let (EstimatorName::Unadjusted, Known::Value(effect)) = (estimator, found.per_customer) {
+                    near(&what, effect, shrunk(target, 0) - shrunk(control, 1), scale, IDENTITY);
+                }
             }
         }
-        for (found, expected) in after.effects.iter().zip(&before.effects) {
-            let (Known::Value(effect), Known::Value(target), Known::Value(control)) = (found.per_customer, expected.target_mean, expected.control_mean) else { continue };
-            let shrunk = |mean: f64, arm: usize| mean * n(&before)[arm] as f64 / n(&after)[arm] as f64;
-            near(&format!("{} {}", found.measure, found.effect), effect, shrunk(target, 0) - shrunk(control, 1), magnitude(&shop) / 24.0, IDENTITY);
+    }
+
+    /// A measure times a factor: effects, standard errors and limits times it; degrees of freedom, p-values and relative effects as before.
+    #[test]
+    fn scaling_a_measure_scales_its_effects(
+        shop in shops(), power in -40..40_i32, hundredths in (1..900_i32, any::<bool>()), estimator in 0..EstimatorName::ALL.len(),
+    ) {
+        let decimal = f64::from(hundredths.0) / if hundredths.1 { 100.0 } else { -100.0 };
+        let factors = [("same", 1.0), ("binary", 2_f64.powi(power)), ("decimal", decimal)];
+        let columns = factors.iter().fold(shop.columns(), |columns, (name, factor)| columns.measure(*name, col("net_sales") * lit(*factor)));
+        let ledger = Ledger::from_frames(shop.transactions(), shop.product_table(), &columns).unwrap();
+        let mut study = shop.study(EstimatorName::ALL[estimator]);
+        supply(&mut study);
+        let measured = study.measure(&ledger);
+        prop_assume!(measured.is_ok());
+        let measurement = measured.unwrap();
+        let of = |measure: &str| measurement.effects.iter().filter(|e| e.measure == measure).collect::<Vec<_>>();
+        prop_assert!(!of("same").is_empty());
+        let times = |known: Known<f64>, factor: f64| known.value().map(|value| value * factor);
+        let mut compared = 0;
+        for (name, factor) in &factors[1..] {
+            let (scaled, plain) = (of(name), of("same"));
+            assert_eq!(scaled.len(), plain.len());
+            for (scaled, plain) in scaled.into_iter().zip(plain) {
+                let what = format!("{} {name} {factor} {}", measurement.estimator, plain.effect);
+                let (low, high) = if *factor > 0.0 { (plain.ci_low, plain.ci_high) } else { (plain.ci_high, plain.ci_low) };
+                let found = [scaled.per_customer, scaled.std_error, scaled.ci_low, scaled.ci_high].map(Known::value);
+                let expected = [times(plain.per_customer, *factor), times(plain.std_error, factor.abs()), times(low, *factor), times(high, *factor)];
+                let scale = magnitude(&shop) * factor.abs();
+                for (found, expected) in found.into_iter().zip(expected) {
+                    assert_eq!(found.is_some(), expected.is_some(), "{what}");
+                    found.zip(expected).into_iter().for_each(|(found, expected)| near(&what, found, expected, scale, IDENTITY));
+                }
+                // Of an effect that varies at all; what is left of it else is rounding.
+                if plain.std_error.value().is_some_and(|error| error > 1e-6 * magnitude(&shop)) {
+                    let ratios = [(scaled.p_value, plain.p_value), (scaled.df, plain.df), (scaled.relative.estimate, plain.relative.estimate)];
+                    for ((found, expected), sign) in ratios.into_iter().zip([1.0, 1.0, factor.signum()]) {
+                        assert_eq!(found.value().is_some(), expected.value().is_some(), "{what}");
+                        let (found, expected) = (found.value().unwrap_or_default(), sign * expected.value().unwrap_or_default());
+                        assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{what}: {found} and {expected}");
+                    }
+                    compared += 1;
+                }
+            }
         }
+        assert!(compared > 5, "{compared} effects");
     }
 
     /// Every interval of a result leaves zero out exactly when its p-value lies below 1 - confidence: effects, and their families.

@@ -48,6 +48,15 @@ pub(crate) enum Asked {
     Weeks,
 }
 
+/// The two passes over the draws of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// All draws, on slices, where effects are asked for: what intervals hold.
+    Slices,
+    /// The draws that are measured as a study: all, or one in so many: what only a study says, warnings above all.
+    Studies,
+}
+
 /// One draw in so many is measured as a study too, unless said otherwise.
 const STUDIES: usize = 25;
 
@@ -103,14 +112,30 @@ impl Setting {
         self.options.confidence
     }
 
-    /// Makes these draws and measures each.
+    /// Makes these draws and measures each, in both passes.
+    ///
+    /// # Errors
+    /// As [`Setting::pass`].
+    pub(crate) fn run(&self, draws: Range<usize>) -> promolift::Result<Tally> {
+        let mut tally = self.pass(draws.clone(), Pass::Slices)?;
+        tally.merge(self.pass(draws, Pass::Studies)?);
+        Ok(tally)
+    }
+
+    /// Makes these draws and measures each that belongs to the pass.
     ///
     /// # Errors
     /// Where the shop itself cannot be made.
-    pub(crate) fn run(&self, draws: Range<usize>) -> promolift::Result<Tally> {
+    pub(crate) fn pass(&self, draws: Range<usize>, pass: Pass) -> promolift::Result<Tally> {
         let shop = Shop::new(self.world.money)?;
-        let chunks: Vec<usize> = draws.clone().step_by(CHUNK).collect();
-        let found: Vec<Tally> = chunks.into_par_iter().map(|first| self.chunk(&shop, first..draws.end.min(first + CHUNK))).collect();
+        let (every, counted) = match (self.asked, pass) {
+            (Asked::Effects { .. }, Pass::Slices) => (1, true),
+            (Asked::Effects { studies }, Pass::Studies) => (studies, false),
+            (Asked::Study | Asked::Weeks, Pass::Studies) => (1, true),
+            (Asked::Study | Asked::Weeks, Pass::Slices) => return Ok(Tally::default()),
+        };
+        let draws: Vec<usize> = draws.filter(|draw| draw.is_multiple_of(every)).collect();
+        let found: Vec<Tally> = draws.par_chunks(CHUNK).map(|draws| self.chunk(&shop, draws, pass, counted)).collect();
         let mut tally = Tally::default();
         for other in found {
             tally.merge(other);
@@ -118,11 +143,12 @@ impl Setting {
         Ok(tally)
     }
 
-    fn chunk(&self, shop: &Shop, draws: Range<usize>) -> Tally {
+    /// Measures draws, which count as draws of the setting in one of its passes only.
+    fn chunk(&self, shop: &Shop, draws: &[usize], pass: Pass, counted: bool) -> Tally {
         let mut tally = Tally::default();
-        for draw in draws {
-            tally.draws += 1;
-            if let Err(why) = self.one(shop, draw, &mut tally) {
+        for &draw in draws {
+            tally.draws += u64::from(counted);
+            if let Err(why) = self.one(shop, draw, pass, &mut tally) {
                 *tally.refused.entry(why).or_default() += 1;
             }
         }
@@ -130,7 +156,7 @@ impl Setting {
     }
 
     /// One draw.
-    fn one(&self, shop: &Shop, draw: usize, tally: &mut Tally) -> Result<(), String> {
+    fn one(&self, shop: &Shop, draw: usize, pass: Pass, tally: &mut Tally) -> Result<(), String> {
         let customers = self.world.draw(&mut Dice::new(&self.name, draw));
         let truth = Truth::over(self.over, &self.world, &customers);
         let study = || customers.study(&self.world, self.options.clone());
@@ -150,13 +176,15 @@ impl Setting {
                     self.of_money(&found, &customers, &truth, tally);
                 }
             }
-            Asked::Effects { studies } => {
+            Asked::Effects { .. } => {
                 let found = slices::effects(&self.world, &customers, &self.options).map_err(|undefined| undefined.to_string())?;
-                self.of_effects(&found, &truth, tally);
-                if draw.is_multiple_of(studies) {
-                    let whole = study().measure(&drawn).map_err(in_words)?;
-                    same(&found, &effects_of(&whole)?)?;
-                    self.of_study(&whole, &truth, tally);
+                match pass {
+                    Pass::Slices => self.of_effects(&found, &truth, tally),
+                    Pass::Studies => {
+                        let whole = study().measure(&drawn).map_err(in_words)?;
+                        same(&found, &effects_of(&whole)?)?;
+                        self.of_study(&whole, &truth, tally);
+                    }
                 }
             }
         }

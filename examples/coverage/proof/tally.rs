@@ -168,6 +168,11 @@ impl Counts {
         self.held() as f64 / self.draws.max(1) as f64
     }
 
+    /// The share of tests of a true null hypothesis that rejected it; `None` without such tests.
+    pub(crate) fn size(&self) -> Option<f64> {
+        (self.tests > 0).then(|| self.rejected as f64 / self.tests as f64)
+    }
+
     /// The shares that fit what was counted.
     pub(crate) fn band(&self) -> Band {
         clopper_pearson(self.held(), self.draws, TAIL)
@@ -203,15 +208,40 @@ pub(crate) struct Tally {
     /// Studies that were refused, and for which check.
     pub(crate) refusals: u64,
     pub(crate) failed: BTreeMap<String, u64>,
-    /// Studies whose result warns that intervals cannot be trusted to the last per cent.
-    pub(crate) unsure: u64,
-    /// The same, those included that speak of intervals that hold together.
-    #[serde(default)]
+    /// Studies whose result warns that intervals by themselves cannot be trusted to the last per cent.
+    unsure: u64,
+    /// The same, those included that speak of intervals of relative effects only.
+    unsure_relative: u64,
+    /// The same of intervals that hold together.
     unsure_together: u64,
+}
+
+/// The kind of an interval, as far as warnings tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An interval by itself.
+    Alone,
+    /// Of a relative effect.
+    Relative,
+    /// One of several that hold together.
+    Together,
+}
+
+impl Kind {
+    /// That of an interval by its name.
+    pub(crate) fn of(interval: &str) -> Self {
+        match interval {
+            _ if interval.starts_with("relative ") => Self::Relative,
+            _ if interval.contains("all ") => Self::Together,
+            _ => Self::Alone,
+        }
+    }
 }
 
 /// The warning that speaks of intervals that hold together only.
 pub(crate) const TOGETHER: &str = "skewed_cells";
+/// The warning that speaks of intervals of relative effects only.
+pub(crate) const RELATIVE: &str = "effect_not_in_proportion";
 /// The warnings that speak of all intervals.
 pub(crate) const OF_INTERVALS: [&str; 4] = ["few_clusters", "few_customers_per_covariate", "skewed_arm", "target_varies_less"];
 
@@ -227,9 +257,11 @@ impl Tally {
     /// Counts the warnings of a study.
     pub(crate) fn warned(&mut self, names: &[String]) {
         self.studies += 1;
-        let of_all = names.iter().any(|name| OF_INTERVALS.contains(&name.as_str()));
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        let of_all = OF_INTERVALS.iter().any(|name| has(name));
         self.unsure += u64::from(of_all);
-        self.unsure_together += u64::from(of_all || names.iter().any(|name| name == TOGETHER));
+        self.unsure_relative += u64::from(of_all || has(RELATIVE));
+        self.unsure_together += u64::from(of_all || has(TOGETHER));
         for name in names {
             *self.warnings.entry(name.clone()).or_default() += 1;
         }
@@ -248,6 +280,7 @@ impl Tally {
         self.draws += other.draws;
         self.studies += other.studies;
         self.unsure += other.unsure;
+        self.unsure_relative += other.unsure_relative;
         self.unsure_together += other.unsure_together;
         for (reason, count) in other.refused {
             *self.refused.entry(reason).or_default() += count;
@@ -274,9 +307,13 @@ impl Tally {
         self.warnings.get(name).copied().unwrap_or_default() as f64 / self.studies.max(1) as f64
     }
 
-    /// The share of studies whose result warns of its intervals, or of those that hold together; `None` where no study was measured.
-    pub(crate) fn share_unsure(&self, together: bool) -> Option<f64> {
-        let unsure = if together { self.unsure_together } else { self.unsure };
+    /// The share of studies whose result warns of intervals of this kind; `None` where no study was measured.
+    pub(crate) fn share_unsure(&self, kind: Kind) -> Option<f64> {
+        let unsure = match kind {
+            Kind::Alone => self.unsure,
+            Kind::Relative => self.unsure_relative,
+            Kind::Together => self.unsure_together,
+        };
         (self.studies > 0).then(|| unsure as f64 / self.studies as f64)
     }
 }
