@@ -9,8 +9,8 @@
 //! - *wide*, *holds*, *nearly*, *short*: how that stands to the claim. Chance is a band of shares that fit what was counted, exact (Clopper and Pearson 1934), of
 //!   99.99 %: so wide that of all the cases below, some 2,700, a quarter of one is expected outside by chance. *Wide* and *short* lie outside; *short* means
 //!   by more than a point of coverage besides, *nearly* by less.
-//! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`, of joint intervals and bands
-//!   by `skewed_cells` too ([`Hazard`](crate::validity::Hazard)).
+//! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`, of those of relative effects by
+//!   `effect_not_in_proportion` too, of joint intervals and bands by `skewed_cells` too ([`Hazard`](crate::validity::Hazard)).
 //!
 //! - *Refusals*: the retailers of [`simulate::Preset`](crate::simulate::Preset), clean and broken, measured line by line: how often the numbers are not called
 //!   effects, and for which check.
@@ -26,7 +26,7 @@
 //! one in which a hundredth of the customers buys a fifth of everything.
 //!
 //! # Where intervals are short, and from which size on they are not
-//! **Arms of equal size** hold from 200 customers on, whatever the skew tried, but for a target that varies less (below).
+//! **Arms of equal size** hold from 200 customers on, whatever the skew tried, but for what is said of the drawn target below.
 //!
 //! **A small arm of long tail** does not. By the Edgeworth expansion of a t statistic (Hall 1987) an interval of 95 % is short by about `0.25 g^2`, to one side by
 //! `0.11 g`, `g` the skewness of the estimate: with arms of equal size the skews of both cancel, with a small arm they do not. `g` is taken as the skewness of all
@@ -41,13 +41,11 @@
 //! by that expansion.
 //!
 //! **A target that varies less than it would have.** The interval of an average over the target is that of all customers like the target, and holds for them. For
-//! the very customers drawn it is short where the offer makes customers alike (88 % where all are drawn three fifths of the way to the mean), and a relative
-//! effect's where it is large and the same to all (87 % where it doubles what all buy on average); where that is sure, a result warns (`target_varies_less`).
-//! An average over all assigned is right there.
-//!
-//! **Short without a warning.** The tables below are of a tenth of the draws and show none. In nearly all draws 23 of 342 settings drawn as cells have such an
-//! interval, mostly that of the relative direct effect: by 1.0 to 1.9 points, with segments among 600 customers by 4. A warning says that intervals are likely
-//! short; its absence does not say that none is, by a point or two.
+//! the very customers drawn it is short where the offer makes customers alike (89 % where all are drawn three fifths of the way to the mean); where that is sure
+//! to two standard errors, a result warns (`target_varies_less`). The interval of a relative effect is short wherever the target does not vary as much as if the
+//! offer had raised all sales in proportion: 87 % where it doubles what all buy on average by the same amount each, 94 % where it adds a tenth. That is what most
+//! offers do a little, so that a result warns where it is likelier than not (`effect_not_in_proportion`), of relative effects only. An average over all assigned
+//! is right in both.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
 #![doc = include_str!("simulate/coverage.md")]

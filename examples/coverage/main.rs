@@ -48,6 +48,7 @@ const LEAST: usize = 40;
 
 /// Draws worlds whose truth is known and counts how often each interval holds it.
 #[derive(Parser)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Arguments {
     /// A few minutes' share of the draws; the default.
     #[arg(long, conflicts_with_all = ["full", "budget"])]

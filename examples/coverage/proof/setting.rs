@@ -129,10 +129,9 @@ impl Setting {
     pub(crate) fn pass(&self, draws: Range<usize>, pass: Pass) -> promolift::Result<Tally> {
         let shop = Shop::new(self.world.money)?;
         let (every, counted) = match (self.asked, pass) {
-            (Asked::Effects { .. }, Pass::Slices) => (1, true),
-            (Asked::Effects { studies }, Pass::Studies) => (studies, false),
-            (Asked::Study | Asked::Weeks, Pass::Studies) => (1, true),
             (Asked::Study | Asked::Weeks, Pass::Slices) => return Ok(Tally::default()),
+            (Asked::Effects { studies }, Pass::Studies) => (studies, false),
+            _ => (1, true),
         };
         let draws: Vec<usize> = draws.filter(|draw| draw.is_multiple_of(every)).collect();
         let found: Vec<Tally> = draws.par_chunks(CHUNK).map(|draws| self.chunk(&shop, draws, pass, counted)).collect();
