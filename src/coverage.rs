@@ -47,5 +47,9 @@
 //! offers do a little, so that a result warns where it is likelier than not (`effect_not_in_proportion`), of relative effects only. An average over all assigned
 //! is right in both.
 //!
+//! **Short without a warning** are a few intervals, which the page lists, all by less than two points; of all effects of all settings drawn as cells, shown below or
+//! not, 17 of 963 short intervals, in 12 settings. A result that warns may be right all the same: warnings speak of results, and one skewed cell is enough. The
+//! thresholds were found on these very settings.
+//!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
 #![doc = include_str!("simulate/coverage.md")]

@@ -304,6 +304,14 @@ fn complete_journey_says_why_the_answer_is_to_refuse() {
     assert!(run("complete_journey", &["--estimator", "difference_in_differences"]).ok().out.contains("difference_in_differences"));
 }
 
+/// The page in the docs is what the counts beside the example give.
+#[test]
+fn the_coverage_page_is_that_of_the_counts() {
+    let page = run("coverage", &["--known", "--keep", "examples/coverage/counts.jsonl"]).ok().out;
+    let shown = std::fs::read_to_string("src/simulate/coverage.md").unwrap();
+    assert!(page == shown, "the page is not of the counts: see the head of examples/coverage/main.rs for the command that writes it");
+}
+
 /// Draws that were made are not made again: a longer run adds to them, one of the studies only leaves the others as they were, and the page is the same.
 #[test]
 fn coverage_goes_on_where_it_stopped() {
