@@ -1,6 +1,6 @@
 //! The page as Markdown, short enough to read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::grid::{BROKEN, NAMED, Section};
@@ -322,17 +322,37 @@ fn cell(ran: &Ran, case: &Shown) -> String {
     if first.is_warned() { format!("{marked} !") } else { marked }
 }
 
-/// Draws without an answer, by why.
+/// Draws without an answer, by why, whichever customers and covariates it names.
 fn unanswered(ran: &Ran) -> String {
-    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, (BTreeSet<&str>, u64)> = BTreeMap::new();
     for case in &ran.cases {
         for (why, count) in &case.tally.refused {
-            let (settings, draws) = reasons.entry(why).or_default();
-            (*settings, *draws) = (*settings + 1, *draws + count);
+            let (settings, draws) = reasons.entry(without_numbers(why)).or_default();
+            settings.insert(&case.name);
+            *draws += count;
         }
     }
-    let each = reasons.iter().map(|(why, (settings, draws))| format!("\n{} draws of {settings} settings have no answer: {why}.\n", thousands(*draws)));
+    let several = |count: u64, what: &str| format!("{} {what}{}", thousands(count), if count == 1 { "" } else { "s" });
+    let each = reasons.iter().map(|(why, (settings, draws))| {
+        let have = if *draws == 1 { "has" } else { "have" };
+        format!("\n{} of {} {have} no answer: {why}\n", several(*draws, "draw"), several(settings.len() as u64, "setting"))
+    });
     each.collect()
+}
+
+/// A sentence with an ellipsis for each number.
+fn without_numbers(text: &str) -> String {
+    let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+    let mut plain = String::new();
+    let mut rest = text.trim_end_matches('.');
+    while let Some(first) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(first);
+        let after = from.find(|c| !is_of_number(c)).unwrap_or(from.len());
+        plain.push_str(before);
+        plain.push('…');
+        rest = &from[after..];
+    }
+    plain + rest + "."
 }
 
 fn percent(share: f64) -> String {
