@@ -35,6 +35,9 @@ pub(crate) enum Of {
 }
 
 const ATT: EstimatorName = EstimatorName::RegressionAtt;
+/// Settings that are drawn with another skew than their section.
+const LONG_TAIL: &str = "sigma 1";
+const LONGEST_TAIL: &str = "sigma 1.5";
 
 /// All sections.
 pub(crate) fn sections() -> Vec<Section> {
@@ -305,6 +308,8 @@ fn segments() -> Section {
             let world = World { customers, skew: 0.3, effect: Effect::Constant(0.5), drawing: Drawing::Segments(10), ..World::default() };
             cases.push(case(Setting::new(format!("{estimator}, {} customers", count(customers)), world, estimator).asking(Asked::Study)));
         }
+        let world = World { customers: 5000, share: 0.9, skew: 1.0, effect: Effect::Responders(0.5), drawing: Drawing::Segments(10), ..World::default() };
+        cases.push(case(Setting::new(format!("{estimator}, {LONG_TAIL}, {}, 5,000 customers", split(0.9)), world, estimator).asking(Asked::Study)));
     }
     Section {
         title: "Segments",
@@ -344,6 +349,8 @@ fn money() -> Section {
                 cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
             }
         }
+        let world = World { customers: 2000, share: 0.95, skew: 1.5, effect: Effect::Responders(0.5), money: true, ..World::default() };
+        cases.push(case(Setting::new(format!("{estimator}, {LONGEST_TAIL}, {}, 2,000 customers", split(0.95)), world, estimator).asking(Asked::Study)));
     }
     Section {
         title: "Money, ratios, burned budget",
@@ -377,6 +384,9 @@ fn joint() -> Section {
                 let name = format!("{kind}; {estimator}, {}, {} customers", split(share), count(customers));
                 cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
             }
+            let world = World { customers: 2000, share: 0.95, skew: 1.5, effect, ..World::default() };
+            let name = format!("{kind}; {estimator}, {LONGEST_TAIL}, {}, 2,000 customers", split(0.95));
+            cases.push(case(Setting::new(name, world, estimator).asking(Asked::Study)));
         }
     }
     Section {
