@@ -48,7 +48,7 @@
 //! is right in both.
 //!
 //! **Short without a warning** are a few intervals, which the page lists, all by less than two points; of all effects of all settings drawn as cells, shown below or
-//! not, 17 of 963 short intervals, in 12 settings. A result that warns may be right all the same: warnings speak of results, and one skewed cell is enough. The
+//! not, 17 of 1,065 short intervals, in 12 settings. A result that warns may be right all the same: warnings speak of results, and one skewed cell is enough. The
 //! thresholds were found on these very settings.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on.
