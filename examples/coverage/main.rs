@@ -10,7 +10,7 @@
 //! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped, and
 //! a longer one after a shorter one makes only the draws that are new; `--known` shows what the file has and draws nothing. `counts.jsonl` is such a file, the one
 //! the page of the docs is of: whoever changes an interval begins it anew. Warnings are counted on the draws that are measured as a whole study: after a change of them
-//! `--recount` makes those anew, a twentieth of the time, and takes the others from the file.
+//! `--recount` makes those anew, and takes the others from the file; it begins with all of them, so keep a copy of the file.
 
 use std::error::Error;
 use std::ops::Range;
