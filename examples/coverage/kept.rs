@@ -17,30 +17,38 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Reads the file, where there is one. Where draws are made they are added to it, and what is named with the end given is forgotten.
+    /// Reads the file, where there is one; it must be where no draws are made. Draws that are made are added to it; those that begin anew count instead of what
+    /// stands before them.
     ///
     /// # Errors
     /// Where it cannot be read or written, or a line is not a tally.
-    pub(crate) fn open(path: Option<&Path>, makes: bool, forgotten: Option<&str>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn open(path: Option<&Path>, makes: bool) -> Result<Self, Box<dyn Error>> {
         let Some(path) = path else { return Ok(Self { known: HashMap::new(), file: None }) };
-        let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
-        let mut known: HashMap<String, Vec<_>> = HashMap::new();
+        let text = if makes && !path.exists() { Ok(String::new()) } else { std::fs::read_to_string(path) };
+        let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut known: HashMap<String, Vec<(Range<usize>, Tally)>> = HashMap::new();
         // A line that was cut off where the program was stopped is made again.
         let (whole, torn) = text.rsplit_once('\n').unwrap_or(("", &text));
-        let mut lines = Vec::new();
         for (number, line) in (1..).zip(whole.lines()) {
             let read: Result<(String, usize, usize, Tally), _> = serde_json::from_str(line);
             let (name, first, end, tally) = read.map_err(|error| format!("{}, line {number}: {error}", path.display()))?;
-            if forgotten.is_none_or(|forgotten| !name.ends_with(forgotten)) {
-                lines.push(format!("{line}\n"));
-                known.entry(name).or_default().push((first..end, tally));
+            let mine = known.entry(name).or_default();
+            if first == 0 {
+                mine.clear();
             }
+            mine.push((first..end, tally));
         }
-        if makes && (!torn.is_empty() || forgotten.is_some()) {
-            written_whole(path, |beside| std::fs::write(beside, lines.concat()))?;
+        if makes && !torn.is_empty() {
+            written_whole(path, |beside| std::fs::write(beside, &text[..text.len() - torn.len()]))?;
         }
         let file = if makes { Some(OpenOptions::new().create(true).append(true).open(path)?) } else { None };
         Ok(Self { known, file })
+    }
+
+    /// What is known of a setting is made anew, as many draws.
+    pub(crate) fn begin_anew(&mut self, name: &str, draws: usize) -> usize {
+        let known = self.known.remove(name).unwrap_or_default();
+        known.into_iter().map(|(range, _)| range.end).fold(draws, usize::max)
     }
 
     /// The first so many draws of a setting: those that are known, and the rest made now, where `make` is given.
@@ -65,7 +73,7 @@ impl Kept {
         if let (true, Some(make)) = (next < draws, make) {
             let line = (name, next, draws, make(next..draws)?);
             // What a pass does not look at is no line.
-            if let Some(file) = self.file.as_mut().filter(|_| line.3.draws + line.3.studies > 0) {
+            if let Some(file) = self.file.as_mut().filter(|_| !line.3.is_empty()) {
                 writeln!(file, "{}", serde_json::to_string(&line)?)?;
             }
             tally.merge(line.3);

@@ -9,8 +9,9 @@
 //! `--full` is meant for three hours on two cores; `--budget MINUTES` makes so many minutes' share of its draws, and the page says how many those are. Every
 //! draw has random numbers of its own: the page does not depend on the number of threads. With `--keep FILE` a run that was stopped goes on where it stopped, and
 //! a longer one after a shorter one makes only the draws that are new; `--known` shows what the file has and draws nothing. `counts.jsonl` is such a file, the one
-//! the page of the docs is of: whoever changes an interval begins it anew. Warnings are counted on the draws that are measured as a whole study: after a change of them
-//! `--recount` makes those anew, and takes the others from the file; it begins with all of them, so keep a copy of the file.
+//! the page of the docs is of: whoever changes an interval begins it anew. Warnings are counted on the draws that are measured as a whole study, a fifth of all
+//! and the dear ones: after a change of warnings `--recount` makes those anew, as many as there were, and takes the others from the file. What stood there counts
+//! until its setting is made.
 
 use std::error::Error;
 use std::ops::Range;
@@ -111,7 +112,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let wanted = |section: &Section| arguments.only.as_ref().is_none_or(|only| section.title.contains(only.as_str()));
-    let mut kept = Kept::open(arguments.keep.as_deref(), !arguments.known, arguments.recount.then_some(STUDIES))?;
+    let mut kept = Kept::open(arguments.keep.as_deref(), !arguments.known)?;
     let mut ran = Vec::new();
     for section in sections().into_iter().filter(wanted) {
         ran.push(measured(section, arguments, &mut kept)?);
@@ -137,7 +138,9 @@ fn measured(mut section: Section, arguments: &Arguments, kept: &mut Kept) -> Res
         let kept_as = format!("{}: {name}", section.title);
         let case = &case;
         let make = |pass| (!arguments.known).then_some(move |draws| case.run(draws, pass));
-        let mut tally = kept.or_made(format!("{kept_as}{STUDIES}"), draws, make(Pass::Studies))?;
+        let as_studies = format!("{kept_as}{STUDIES}");
+        let studied = if arguments.recount { kept.begin_anew(&as_studies, draws) } else { draws };
+        let mut tally = kept.or_made(as_studies, studied, make(Pass::Studies))?;
         tally.merge(kept.or_made(kept_as, draws, make(Pass::Slices))?);
         if tally.draws > 0 {
             shown.push(Shown { name, claimed, tally });

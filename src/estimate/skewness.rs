@@ -76,7 +76,7 @@ impl Fit {
 }
 
 impl Spread {
-    /// Of residuals whose mean is 0.
+    /// Of residuals, taken about 0.
     fn of(residuals: impl Iterator<Item = f64>) -> Option<Self> {
         let (n, second, fourth) = residuals.fold((0.0, 0.0, 0.0), |(n, second, fourth), r| (n + 1.0, second + r * r, fourth + (r * r) * (r * r)));
         let mean = second / n;

@@ -11,7 +11,7 @@ use crate::error::{Fault, Input, Problem, Result};
 use crate::estimate::{ArmForm, Contrast, Directions, Fit, Interval, Outcome, Simultaneous};
 use crate::known::{Known, Reason};
 use crate::study::{Arm, DaySpan, Period, Study, Windows};
-use crate::validity::Warning;
+use crate::validity::{Hazard, Warning};
 
 /// Days of a week.
 const DAYS: u32 = 7;
@@ -142,7 +142,10 @@ impl<'a> Curves<'a> {
 
     /// What a reader should know of the inputs and of the intervals, bands included.
     fn warnings(&self, after: &CellTable) -> Vec<Warning> {
-        let mut warnings: Vec<Warning> = self.job.plan.warnings.iter().cloned().chain(intervals::warnings(self.job)).collect();
+        let of_intervals = intervals::warnings(self.job);
+        // Weeks have no relative effects.
+        let of_intervals = of_intervals.into_iter().filter(|warning| warning.warning != Hazard::EffectNotInProportion);
+        let mut warnings: Vec<Warning> = self.job.plan.warnings.iter().cloned().chain(of_intervals).collect();
         if let Some(net_sales) = self.job.plan.measures.iter().find(|measure| measure.name == "net_sales") {
             warnings.extend(intervals::skewed_weeks(self.job, || self.skewness(after, net_sales)));
         }

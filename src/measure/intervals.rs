@@ -3,7 +3,6 @@
 use rayon::prelude::*;
 
 use super::Job;
-use crate::effects::Measure;
 use crate::estimate::{ClusterRule, Df, Estimand, Level, Spread};
 use crate::study::{Alternative, Arm, EstimatorName, Multiplicity};
 use crate::validity::{Hazard, Warning};
@@ -21,9 +20,7 @@ const SURELY_RELATIVE: f64 = 0.5;
 
 /// What a result says of its intervals.
 pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
-    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales");
-    let varies_less = net_sales.and_then(|net_sales| target_varies_less(job, net_sales));
-    few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).chain(varies_less).collect()
+    few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).chain(target_varies_less(job)).collect()
 }
 
 /// Few customers for the slopes that are fitted.
@@ -132,33 +129,37 @@ fn upwards(customers: f64) -> f64 {
     (customers / unit).ceil() * unit
 }
 
-/// A target that varies less, around what its baseline foretells, than it would have without the offer: by itself, or than by as much as the offer raised it.
+/// A target that varies less, around what its baseline foretells, than it would have without the offer, or than it would if the offer had raised all its sales in
+/// proportion; the first where both are so.
 ///
 /// With `s_a^2` the arms' residual variances, the drawn target's own effect is missed by `s_C^2 (1/n_T + 1/n_C)`, while the interval allows for
 /// `s_T^2 / n_T + s_C^2 / n_C`, which is right for all customers like them. Of an effect relative to the level, `theta`, both `s_C^2` are times
 /// `(1 + theta)^2`. Clusters that were drawn whole are counted as customers are.
-fn target_varies_less(job: &Job<'_>, measure: &Measure) -> Option<Warning> {
+fn target_varies_less(job: &Job<'_>) -> Option<Warning> {
     if !matches!(job.estimator.estimand(), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel) {
         return None;
     }
-    let forms = job.forms(measure).into_iter().filter(|(name, _)| name == "total" || name == "direct");
+    let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales")?;
+    let forms = job.forms(net_sales).into_iter().filter(|(name, _)| name == "total" || name == "direct");
     let shares = forms.filter_map(|(_, form)| shortened(job, &form.value()?));
     let [plain, relative] = shares.fold([1.0, 1.0], |[plain, relative]: [f64; 2], [p, r]| [plain.min(p), relative.min(r)]);
-    let too_short = |share: f64| format!("{:.0} % too short", 100.0 * (1.0 / share - 1.0));
-    let remedy = "Read them as of customers like these, or use an average over all assigned (unadjusted, regression)";
+    let too_short = |share: f64| format!("{:.0} % too short", 100.0 * (1.0 - share));
+    // An average over all assigned wants a target that was drawn, and within strata unadjusted is one over the target.
+    let assigned = job.study.promotion.randomised && job.study.assignment.stratum.is_none();
+    let remedy = if assigned { ", or use an average over all assigned (unadjusted, regression)" } else { "" };
     if plain < SHORTENED {
         let text = format!(
             "the target varies less than it would have without the offer, which makes customers alike: intervals are those of all customers like the target, and \
-             for the effect on these very customers up to {}, of relative effects up to {}. {remedy}",
+             for the effect on these very customers up to {}, of relative effects up to {}. Read them as of customers like these{remedy}",
             too_short(plain),
-            too_short(relative.min(plain))
+            too_short(relative)
         );
         return Some(Warning::new(Hazard::TargetVariesLess, text));
     }
     (relative < SHORTENED).then(|| {
         let text = format!(
             "the target does not vary as much as if the offer had raised all sales in proportion: the intervals of relative effects are those of all customers like the \
-             target, and for these very customers may be up to {}; those of effects per customer are not. {remedy}",
+             target, and for these very customers may be up to {}. Of effects per customer this says nothing. Read them as of customers like these{remedy}",
             too_short(relative)
         );
         Warning::new(Hazard::EffectNotInProportion, text)

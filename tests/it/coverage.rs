@@ -321,6 +321,8 @@ fn a_target_that_varies_less_is_warned_of() {
     assert!(of("effect_not_in_proportion", "the same to all", same, att) >= 0.7);
     let clusters = World { drawing: Drawing::Clusters(100), customers: 1000, ..same };
     assert!(of("effect_not_in_proportion", "whole clusters", clusters, att) >= 0.7);
+    // It is likely enough where nothing is done, but not the rule.
+    assert!(of("effect_not_in_proportion", "nothing", world(Effect::None), att) <= 0.5);
     assert!(of("target_varies_less", "some", world(Effect::Responders(0.5)), att) <= 0.1);
     for warning in ["target_varies_less", "effect_not_in_proportion"] {
         assert!(of(warning, "much", much, att) <= 0.2, "{warning}");
@@ -367,4 +369,8 @@ fn weekly_results_warn_of_intervals() {
     let world = World { skew: 1.5, weeks: true, ..even(400, 0.95, Effect::None) };
     let tally = run(&Setting::new("weeks of few", world, EstimatorName::RegressionAtt).asking(Asked::Weeks), 3);
     assert_eq!(tally.share_unsure(Kind::Alone), Some(1.0));
+    // Weeks have no relative effects to warn of.
+    let world = World { weeks: true, ..even(400, 0.5, Effect::Constant(1.5)) };
+    let same_to_all = |asked| share_warned("effect_not_in_proportion", &Setting::new("weeks", world, EstimatorName::RegressionAtt).asking(asked), 6);
+    assert!(same_to_all(Asked::Study) > 0.5 && same_to_all(Asked::Weeks) == 0.0);
 }

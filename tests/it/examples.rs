@@ -318,17 +318,33 @@ fn coverage_goes_on_where_it_stopped() {
     let folder = Folder::new();
     let (kept, whole) = (folder.at("kept.jsonl"), folder.at("whole.jsonl"));
     let of = |file: &str, how: &[&str]| run("coverage", &[how, &["--only", "A few", "--keep", file]].concat()).ok().out.replace("--budget 1.2", "--known");
+    let tables = |page: &str| page.split_once("# Summary").unwrap().1.to_owned();
+    // What the file has of the first setting, by the draws it begins and ends with.
+    let ranges = |file: &str, name: &str| -> Vec<(u64, u64)> {
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|line| line[0].as_str().unwrap().ends_with(name));
+        lines.map(|line| (line[1].as_u64().unwrap(), line[2].as_u64().unwrap())).collect()
+    };
+    let first = "unadjusted, 50/50, 20 customers";
     let short = of(&kept, &["--budget", "0.6"]);
+    assert_eq!(ranges(&kept, first), [(0, 40)]);
     // A line that was cut off is made again.
     let lines = std::fs::read_to_string(&kept).unwrap();
     std::fs::write(&kept, &lines[..lines.len() - 40]).unwrap();
     let longer = of(&kept, &["--budget", "1.2"]);
-    assert_ne!(short, longer);
+    assert_ne!(tables(&short), tables(&longer));
+    assert_eq!(ranges(&kept, first), [(0, 40), (40, 80)]);
     assert_eq!(longer, of(&whole, &["--budget", "1.2"]));
-    let tables = |page: &str| page.split_once("# Summary").unwrap().1.to_owned();
-    for page in [of(&kept, &["--known"]), of(&kept, &["--budget", "1.2", "--recount"]), of(&kept, &["--known"])] {
-        assert_eq!(tables(&page), tables(&longer));
-    }
+    let before = std::fs::read_to_string(&kept).unwrap();
+    assert_eq!(tables(&of(&kept, &["--known"])), tables(&longer));
+    // Nothing is lost by counting the studies anew at a smaller share: as many are made as there were, and the rest stays.
+    of(&kept, &["--budget", "0.6", "--recount"]);
+    assert!(std::fs::read_to_string(&kept).unwrap().starts_with(&before));
+    assert_eq!(ranges(&kept, &format!("{first}, as studies")), [(0, 40), (40, 80), (0, 80)]);
+    assert_eq!(ranges(&kept, first), [(0, 40), (40, 80)]);
+    assert_eq!(tables(&of(&kept, &["--known"])), tables(&longer));
+    let error = run("coverage", &["--known", "--keep", &folder.at("none.jsonl")]).err;
+    assert!(error.contains("none.jsonl"), "{error}");
     let error = run("coverage", &["--known"]).err;
     assert!(error.contains("--keep"), "{error}");
     std::fs::write(&kept, "[1]\n").unwrap();

@@ -176,10 +176,12 @@ impl Setting {
                 }
             }
             Asked::Effects { .. } => {
-                let found = slices::effects(&self.world, &customers, &self.options).map_err(|undefined| undefined.to_string())?;
+                let found = slices::effects(&self.world, &customers, &self.options).map_err(|undefined| undefined.to_string());
                 match pass {
-                    Pass::Slices => self.of_effects(&found, &truth, tally),
+                    Pass::Slices => self.of_effects(&found?, &truth, tally),
                     Pass::Studies => {
+                        // What slices have no answer to is counted where they are.
+                        let Ok(found) = found else { return Ok(()) };
                         let whole = study().measure(&drawn).map_err(in_words)?;
                         same(&found, &effects_of(&whole)?)?;
                         self.of_study(&whole, &truth, tally);

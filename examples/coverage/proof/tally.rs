@@ -254,6 +254,11 @@ impl Tally {
         self.intervals.entry(interval.to_owned()).or_default().add(seen);
     }
 
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.draws == 0 && self.studies == 0 && self.refused.is_empty()
+    }
+
     /// Counts the warnings of a study.
     pub(crate) fn warned(&mut self, names: &[String]) {
         self.studies += 1;
