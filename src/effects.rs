@@ -248,6 +248,15 @@ impl<'a> Grid<'a> {
         sum
     }
 
+    /// What a form's before-columns come to for each customer, scaled to the days of its outcomes; `None` where the estimator does not difference.
+    pub(crate) fn before_by_customer(&self, form: &[f64]) -> Option<Vec<f64>> {
+        let mut sum = vec![0.0; self.table.customers];
+        for ((coefficient, before), exposure) in form.iter().zip(&self.before).zip(&self.exposure) {
+            sum.iter_mut().zip(before).for_each(|(s, b)| *s += coefficient * exposure * b);
+        }
+        (!self.before.is_empty()).then_some(sum)
+    }
+
     /// The coefficients of a measure over the atoms that meet a condition.
     pub(crate) fn form(&self, measure: &Measure, which: impl Fn(&Atom) -> bool) -> Vec<f64> {
         let amounts = self.table.amounts.len();

@@ -279,7 +279,8 @@ fn clusters() -> Section {
     Section {
         title: "Clusters",
         text: "2,000 customers of clusters with levels, shocks and (within clusters) effects of their own. CR2 for unadjusted, cuped and regression, CR1 for the others. \
-               Where customers are drawn within clusters the truth is that of all clusters there could be.",
+               Where customers are drawn within clusters the truth is that of all clusters there could be, relative effects that over the level of the customers drawn, of \
+               whose baselines estimators with covariates speak.",
         shown: &["total", "relative total", "relative direct"],
         cases,
     }
@@ -447,7 +448,7 @@ fn lines() -> Section {
         title: "Line by line",
         text: "The simulated shop of `simulate::SeniorMeat`, drawn anew with its customers for every draw and measured from its lines up. The truth is that of the drawn \
                customers; money is that of the target.",
-        shown: &["total", "direct", "relative total", "net_profit", "roi_on_gross_cost", "burned budget"],
+        shown: &["total", "direct", "relative total", "relative direct", "net_profit", "roi_on_gross_cost", "burned budget"],
         cases,
     }
 }
@@ -473,6 +474,7 @@ fn presets() -> Section {
             "forward_buying",
             "carry_over",
             "relative total",
+            "relative direct",
             "incremental_margin",
             "net_profit",
             "roi_on_gross_cost",

@@ -18,7 +18,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Reads the file, where there is one; it must be where no draws are made. Draws that are made are added to it; those that begin anew count instead of what
-    /// stands before them.
+    /// stands before them, which is dropped when more are made.
     ///
     /// # Errors
     /// Where it cannot be read or written, or a line is not a tally.
@@ -29,17 +29,22 @@ impl Kept {
         let mut known: HashMap<String, Vec<(Range<usize>, Tally)>> = HashMap::new();
         // A line that was cut off where the program was stopped is made again.
         let (whole, torn) = text.rsplit_once('\n').unwrap_or(("", &text));
+        let (mut lines, mut replaced) = (Vec::new(), false);
         for (number, line) in (1..).zip(whole.lines()) {
             let read: Result<(String, usize, usize, Tally), _> = serde_json::from_str(line);
             let (name, first, end, tally) = read.map_err(|error| format!("{}, line {number}: {error}", path.display()))?;
-            let mine = known.entry(name).or_default();
-            if first == 0 {
+            let mine = known.entry(name.clone()).or_default();
+            if first == 0 && !mine.is_empty() {
                 mine.clear();
+                lines.retain(|(other, _)| *other != name);
+                replaced = true;
             }
             mine.push((first..end, tally));
+            lines.push((name, line));
         }
-        if makes && !torn.is_empty() {
-            written_whole(path, |beside| std::fs::write(beside, &text[..text.len() - torn.len()]))?;
+        if makes && (replaced || !torn.is_empty()) {
+            let lines: String = lines.iter().flat_map(|(_, line)| [line, "\n"]).collect();
+            written_whole(path, |beside| std::fs::write(beside, &lines))?;
         }
         let file = if makes { Some(OpenOptions::new().create(true).append(true).open(path)?) } else { None };
         Ok(Self { known, file })
@@ -51,7 +56,7 @@ impl Kept {
         known.into_iter().map(|(range, _)| range.end).fold(draws, usize::max)
     }
 
-    /// The first so many draws of a setting: those that are known, and the rest made now, where `make` is given.
+    /// So many draws of a setting or more: all that are known, and the rest made now, where `make` is given.
     ///
     /// # Errors
     /// As `make`; where the file cannot be written.
@@ -65,7 +70,7 @@ impl Kept {
         known.sort_by_key(|(range, _)| range.start);
         let (mut tally, mut next) = (Tally::default(), 0);
         for (range, part) in known {
-            if range.start == next && range.end <= draws {
+            if range.start == next {
                 next = range.end;
                 tally.merge(part);
             }

@@ -198,7 +198,8 @@ fn alarms(ran: &[Ran]) -> String {
 fn sizes(ran: &[Ran]) -> String {
     let Some(skew) = ran.iter().find(|r| r.section.title == "Skew, split and size") else { return String::new() };
     let mut text = "# From which size on\n\nThe least number of customers, of both arms together, from which on the interval of the default estimator held the truth as often as it says, \
-                    to a point (of those tried, and all larger ones), and from which on most results do not warn.\n\n| customers | total | relative total | direct | without a warning |\n\
+                    to a point (of those tried, and all larger ones), and from which on most results do not warn of \
+                    the total.\n\n| customers | total | relative total | direct | total, without a warning |\n\
                     |---|--:|--:|--:|--:|\n"
         .to_owned();
     let mut worlds: Vec<&str> = skew.cases.iter().map(|case| case.with_size().0).collect();

@@ -25,6 +25,7 @@ mod cuped;
 mod design;
 mod difference_in_differences;
 mod distribution;
+mod drawn;
 mod entropy_balancing;
 mod families;
 mod fisher;
@@ -73,8 +74,8 @@ pub use strata::PostStratified;
 pub use unadjusted::Unadjusted;
 pub use wald::Wald;
 
+pub(crate) use drawn::Shortfall;
 pub(crate) use linear::{dot, pooled_residuals};
-pub(crate) use skewness::Spread;
 pub(crate) use wald::wald_of;
 
 pub(crate) use distribution::{binomial_two_sided, chi_squared_sf, normal_sf};

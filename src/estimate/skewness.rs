@@ -1,21 +1,9 @@
-//! What an interval by Student's t leans on besides its standard error: how lopsided the estimate is, and how much the arms vary.
+//! What an interval by Student's t leans on besides its standard error: how lopsided the estimate is.
 
 use nalgebra::{DMatrix, DVector};
 
 use super::fit::{Fit, Part};
 use super::linear::dot;
-use crate::study::Arm;
-
-/// How much an arm varies around what means and slopes say of an outcome.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Spread {
-    /// The variance of its residuals, in the square of the outcome's unit.
-    pub(crate) variance: f64,
-    /// The variance of that variance: `(m_4 - m_2^2) / n`, whatever the distribution.
-    pub(crate) of_variance: f64,
-    /// Its customers, or clusters.
-    pub(crate) customers: f64,
-}
 
 impl Fit {
     /// The skewness of the estimate of an effect, `gamma x sum m^3 / (sum m^2)^(3/2)`, `m` the signed multipliers of the [`Part`]s and `gamma` the skewness of
@@ -50,38 +38,6 @@ impl Fit {
         }
         parts.into_iter().flat_map(|part| part.outcome).collect()
     }
-
-    /// How much an arm varies around an outcome's means and slopes, as the estimator takes them: customer by customer, or cluster by cluster the sums of
-    /// residuals over the mean size of a cluster. `None` for fewer than two of them, and where clusters have customers in both arms.
-    pub(crate) fn spread(&self, outcome: &[f64], arm: Arm) -> Option<Spread> {
-        let residuals = self.residuals(outcome);
-        let mine = || self.parts.iter().filter(|part| part.arm == arm).flat_map(|part| &part.rows);
-        let Some(clusters) = &self.clusters else { return Spread::of(mine().map(|&row| residuals[row as usize])) };
-        let mut is_mine = vec![false; residuals.len()];
-        mine().for_each(|&row| is_mine[row as usize] = true);
-        let (mut sums, mut customers) = (Vec::new(), 0);
-        for cluster in clusters.each() {
-            match cluster.iter().filter(|row| is_mine[**row as usize]).count() {
-                0 => {}
-                own if own == cluster.len() => {
-                    customers += own;
-                    sums.push(cluster.iter().map(|&row| residuals[row as usize]).sum::<f64>());
-                }
-                _ => return None,
-            }
-        }
-        let size = customers as f64 / sums.len() as f64;
-        Spread::of(sums.iter().map(|sum| sum / size))
-    }
-}
-
-impl Spread {
-    /// Of residuals, taken about 0.
-    fn of(residuals: impl Iterator<Item = f64>) -> Option<Self> {
-        let (n, second, fourth) = residuals.fold((0.0, 0.0, 0.0), |(n, second, fourth), r| (n + 1.0, second + r * r, fourth + (r * r) * (r * r)));
-        let mean = second / n;
-        (n >= 2.0).then(|| Self { variance: second / (n - 1.0), of_variance: (fourth / n - mean * mean).max(0.0) / n, customers: n })
-    }
 }
 
 /// An outcome and the covariates of a part, less their means.
@@ -105,8 +61,8 @@ fn around_mean(values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ClusterRule, Design, Estimator, RegressionAtt, Unadjusted};
-    use super::*;
+    use super::super::{Design, Estimator, RegressionAtt, Unadjusted};
+    use crate::study::Arm;
 
     /// Customers of whom the first are the control; their values are skewed to the right.
     fn customers(control: usize, target: usize) -> (Vec<Arm>, Vec<f64>) {
@@ -138,21 +94,5 @@ mod tests {
         let fit = RegressionAtt::default().fit(&Design::new(&arm).with_covariates(&[&values])).unwrap();
         assert!(fit.skewness(&outcome).abs() < 1e-6, "{}", fit.skewness(&outcome));
         assert!(fit.skewness(&vec![1.0; 200]).abs() < 1e-12);
-        let spread = fit.spread(&outcome, Arm::Control).unwrap();
-        assert!((spread.variance - 20.0 / 19.0).abs() < 1e-6 && spread.of_variance < 1e-6 && spread.customers == 20.0);
-    }
-
-    #[test]
-    fn clusters_drawn_whole_vary_by_what_their_customers_have_in_common() {
-        // Clusters of 4: levels of 1 to 10 in either arm and nothing else, so that the mean residual of a cluster is its level less 5.5.
-        let arm: Vec<Arm> = (0..80).map(|i| if i < 40 { Arm::Control } else { Arm::Target }).collect();
-        let (codes, values): (Vec<u32>, Vec<f64>) = (0..80).map(|i| (i / 4, f64::from(i / 4 % 10 + 1))).unzip();
-        let of = |codes: &[u32]| Unadjusted.fit(&Design::new(&arm).with_clusters(codes, ClusterRule::Cr1)).unwrap();
-        for arm in [Arm::Control, Arm::Target] {
-            let spread = of(&codes).spread(&values, arm).unwrap();
-            assert!((spread.variance - 82.5 / 9.0).abs() < 1e-12 && spread.customers == 10.0, "{spread:?}");
-            // Customers of both arms in a cluster: nobody was drawn with it.
-            assert!(of(&codes.iter().map(|code| code % 10).collect::<Vec<_>>()).spread(&values, arm).is_none());
-        }
     }
 }

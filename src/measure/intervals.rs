@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::Job;
-use crate::estimate::{ClusterRule, Df, Estimand, Level, Spread};
+use super::design::estimand;
+use crate::estimate::{ClusterRule, Df, Estimand, Level, Shortfall};
 use crate::study::{Alternative, Arm, EstimatorName, Multiplicity};
 use crate::validity::{Hazard, Warning};
 
@@ -13,26 +14,28 @@ const SHORT_ALONE: f64 = 0.0075;
 const SHORT_TOGETHER: f64 = 0.01;
 /// The share of its true length below which an interval is called short, a point of coverage.
 const SHORTENED: f64 = 0.96;
-/// How many standard errors the arms' variances must be apart for that. Offers that make customers alike are rare, those that do not do more to customers who buy
-/// more, in proportion, are not.
+/// How many standard errors the variance must fall short by for that: offers that make customers alike are rare.
 const SURELY: f64 = 2.0;
-const SURELY_RELATIVE: f64 = 0.5;
+/// The same of relative effects: offers that do not do more to customers who buy more, in proportion, are not rare.
+const SURELY_RELATIVE: f64 = 1.0;
 
 /// What a result says of its intervals.
 pub(super) fn warnings(job: &Job<'_>) -> Vec<Warning> {
     few_customers(job).into_iter().chain(few_clusters(job)).chain(no_cluster(job)).chain(target_varies_less(job)).collect()
 }
 
-/// Few customers for the slopes that are fitted.
+/// Few customers for the slopes that are fitted, in each stratum its own.
 fn few_customers(job: &Job<'_>) -> Option<Warning> {
     let assignment = &job.study.assignment;
     let smaller = assignment.count(Arm::Target).min(assignment.count(Arm::Control));
-    let needed = 25 * (job.fit.used.len() + 1);
+    let strata = job.fit.parts.iter().filter(|part| part.arm == Arm::Control).count();
+    let needed = 25 * strata * (job.fit.used.len() + 1);
     // Covariates that customers are matched on have no slopes.
     let fits = !job.fit.used.is_empty() && job.study.options.estimator != EstimatorName::CoarsenedExact;
     (smaller < needed && fits).then(|| {
+        let (within, fewer) = if strata > 1 { (format!(" in each of {strata} strata"), " or strata") } else { (String::new(), "") };
         let text = format!(
-            "the smaller arm has {smaller} customers for {} covariates; from {needed} on the intervals can be trusted. Use fewer covariates",
+            "the smaller arm has {smaller} customers for {} covariates{within}; from {needed} on the intervals can be trusted. Use fewer covariates{fewer}",
             job.fit.used.len()
         );
         Warning::new(Hazard::FewCustomersPerCovariate, text)
@@ -132,31 +135,32 @@ fn upwards(customers: f64) -> f64 {
 /// A target that varies less, around what its baseline foretells, than it would have without the offer, or than it would if the offer had raised all its sales in
 /// proportion; the first where both are so.
 ///
-/// With `s_a^2` the arms' residual variances, the drawn target's own effect is missed by `s_C^2 (1/n_T + 1/n_C)`, while the interval allows for
-/// `s_T^2 / n_T + s_C^2 / n_C`, which is right for all customers like them. Of an effect relative to the level, `theta`, both `s_C^2` are times
-/// `(1 + theta)^2`. Clusters that were drawn whole are counted as customers are.
+/// The drawn target's own effect is missed by as much as its customers would have varied without the offer, for which the controls stand, while the interval
+/// allows for how they vary with it, which is right for all customers like them ([`Shortfall`](crate::estimate::Shortfall)). An effect relative to the level,
+/// `theta`, is missed by `1 + theta` times as much.
 fn target_varies_less(job: &Job<'_>) -> Option<Warning> {
-    if !matches!(job.estimator.estimand(), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel) {
+    if !matches!(estimand(job.study, job.estimator.as_ref()), Estimand::AverageOverTarget | Estimand::AverageOverTargetIfParallel) {
         return None;
     }
     let net_sales = job.plan.measures.iter().find(|m| m.name == "net_sales")?;
     let forms = job.forms(net_sales).into_iter().filter(|(name, _)| name == "total" || name == "direct");
-    let shares = forms.filter_map(|(_, form)| shortened(job, &form.value()?));
-    let [plain, relative] = shares.fold([1.0, 1.0], |[plain, relative]: [f64; 2], [p, r]| [plain.min(p), relative.min(r)]);
-    let too_short = |share: f64| format!("{:.0} % too short", 100.0 * (1.0 - share));
+    let found: Vec<(String, [f64; 2])> = forms.filter_map(|(name, form)| Some((name, shares_of_length(job, &form.value()?)?))).collect();
+    let shortest = |which: usize| found.iter().map(|(name, shares)| (name.as_str(), shares[which])).min_by(|a, b| a.1.total_cmp(&b.1));
+    let (plain, relative) = (shortest(0)?, shortest(1)?);
+    let too_short = |(name, share): (&str, f64)| format!("{:.0} % too short ({name})", 100.0 * (1.0 - share));
     // An average over all assigned wants a target that was drawn, and within strata unadjusted is one over the target.
     let assigned = job.study.promotion.randomised && job.study.assignment.stratum.is_none();
     let remedy = if assigned { ", or use an average over all assigned (unadjusted, regression)" } else { "" };
-    if plain < SHORTENED {
+    if plain.1 < SHORTENED {
+        let of_relative = if relative.1 < 1.0 { format!(", of relative effects up to {}", too_short(relative)) } else { String::new() };
         let text = format!(
             "the target varies less than it would have without the offer, which makes customers alike: intervals are those of all customers like the target, and \
-             for the effect on these very customers up to {}, of relative effects up to {}. Read them as of customers like these{remedy}",
-            too_short(plain),
-            too_short(relative)
+             for the effect on these very customers up to {}{of_relative}. Read them as of customers like these{remedy}",
+            too_short(plain)
         );
         return Some(Warning::new(Hazard::TargetVariesLess, text));
     }
-    (relative < SHORTENED).then(|| {
+    (relative.1 < SHORTENED).then(|| {
         let text = format!(
             "the target does not vary as much as if the offer had raised all sales in proportion: the intervals of relative effects are those of all customers like the \
              target, and for these very customers may be up to {}. Of effects per customer this says nothing. Read them as of customers like these{remedy}",
@@ -167,22 +171,26 @@ fn target_varies_less(job: &Job<'_>) -> Option<Warning> {
 }
 
 /// The length of the interval of an effect, and of the relative one, as a share of the one for the drawn target; 1 where that is not sure.
-fn shortened(job: &Job<'_>, form: &[f64]) -> Option<[f64; 2]> {
+fn shares_of_length(job: &Job<'_>, form: &[f64]) -> Option<[f64; 2]> {
     let values = job.grid.by_customer(form);
-    let effect = job.contrast.value(&job.contrast.effect(form));
-    let level = job.contrast.value(&job.contrast.level(form)).abs();
-    let relative = if level > 0.0 { effect / level } else { 0.0 };
-    let (target, control) = (job.fit.spread(&values, Arm::Target)?, job.fit.spread(&values, Arm::Control)?);
-    Some([share_of_length(target, control, 0.0, SURELY), share_of_length(target, control, relative, SURELY_RELATIVE)])
+    let (effect, level) = (job.contrast.effect(form), job.contrast.level(form));
+    let plain = share_of_length(job.contrast.variance(&effect), job.fit.shortfall(&values, &values, None)?, SURELY);
+    let theta = job.contrast.value(&effect) / job.contrast.value(&level);
+    if !theta.is_finite() || job.contrast.is_nothing(&level) || theta == -1.0 {
+        return Some([plain, 1.0]);
+    }
+    let as_without: Vec<f64> = values.iter().map(|value| (1.0 + theta) * value).collect();
+    let with: Vec<f64> =
+        job.grid.before_by_customer(form).map_or_else(|| values.clone(), |before| values.iter().zip(before).map(|(v, b)| v - theta * b).collect());
+    let shortfall = job.fit.shortfall(&with, &as_without, Some(job.contrast.value(&job.contrast.target_mean(form))))?;
+    let relative = share_of_length(job.contrast.variance(&effect.plus(-theta, &level)), shortfall, SURELY_RELATIVE);
+    Some([plain, relative])
 }
 
-fn share_of_length(target: Spread, control: Spread, relative: f64, surely: f64) -> f64 {
-    let factor = (1.0 + relative).powi(2).max(1.0);
-    let without_offer = factor * control.variance;
-    let surely = without_offer - target.variance > surely * (factor * factor * control.of_variance + target.of_variance).sqrt();
-    let needed = without_offer * (1.0 / target.customers + 1.0 / control.customers);
-    let allowed = target.variance / target.customers + without_offer / control.customers;
-    if surely && needed > 0.0 { (allowed / needed).sqrt() } else { 1.0 }
+/// The length of an interval by this variance, as a share of the one with what it falls short by, where that is so many standard errors.
+fn share_of_length(variance: f64, shortfall: Shortfall, surely: f64) -> f64 {
+    let short = shortfall.amount > surely * shortfall.std_error;
+    if short { (variance / (variance + shortfall.amount)).sqrt() } else { 1.0 }
 }
 
 /// Few clusters, in all or in one arm: their spread is hardly known.
@@ -218,11 +226,6 @@ fn no_cluster(job: &Job<'_>) -> Option<Warning> {
 mod tests {
     use super::*;
 
-    /// The spread of so many almost normal customers: the variance of a variance is `2 s^4 / n`.
-    fn spread(variance: f64, customers: f64) -> Spread {
-        Spread { variance, of_variance: 2.0 * variance * variance / customers, customers }
-    }
-
     #[test]
     fn customers_are_told_to_two_digits() {
         for (customers, told) in [(3.2, 4.0), (20.0, 20.0), (20.1, 21.0), (104.0, 110.0), (8_760.0, 8_800.0)] {
@@ -248,24 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_varies_less_is_told_where_it_is_sure() {
-        let control = spread(1.0, 1000.0);
-        let of = |target: Spread, control: Spread, relative: f64| share_of_length(target, control, relative, SURELY);
-        // Of equal arms the share is the root of the mean of one and the target's: 0.96 at a variance of 0.8432.
-        for (variance, is_short) in [(1.0, false), (1.5, false), (0.85, false), (0.84, true), (0.2, true)] {
-            assert_eq!(of(spread(variance, 1000.0), control, 0.0) < SHORTENED, is_short, "{variance}");
+    fn an_interval_is_short_where_the_shortfall_is_sure() {
+        let of = |amount: f64, std_error: f64| share_of_length(0.75, Shortfall { amount, std_error }, 2.0);
+        assert!((of(0.25, 0.1) - 0.75_f64.sqrt()).abs() < 1e-12);
+        for unsure in [of(0.25, 0.125), of(-0.25, 0.1), of(0.0, 0.0)] {
+            assert!((unsure - 1.0).abs() < 1e-12, "{unsure}");
         }
-        let short = of(spread(0.5, 1000.0), control, 0.0);
-        assert!((short - 0.75_f64.sqrt()).abs() < 1e-12, "{short}");
-        // A relative effect makes the control's variance count the more, 0.96 at 1.1859 of it; one below zero does not make it count less.
-        assert!(of(control, control, 0.08) > SHORTENED && of(control, control, 0.1) < SHORTENED);
-        assert!((of(control, control, -0.5) - 1.0).abs() < 1e-12);
-        // Few customers cannot tell; a large target adds little to what is missed.
-        assert!((of(spread(0.5, 10.0), spread(1.0, 10.0), 0.0) - 1.0).abs() < 1e-12);
-        assert!(of(spread(0.5, 9000.0), control, 0.0) > SHORTENED);
-        // The less sure it must be, the fewer customers tell: half a standard error of 2 (0.25 + 1) / 10 is 0.25.
-        assert!(share_of_length(spread(0.5, 10.0), spread(1.0, 10.0), 0.0, SURELY_RELATIVE) < SHORTENED);
-        let nothing = Spread { variance: 0.0, of_variance: 0.0, customers: 10.0 };
-        assert!((of(nothing, nothing, 0.0) - 1.0).abs() < 1e-12);
+        assert!((share_of_length(0.0, Shortfall { amount: 1.0, std_error: 0.0 }, 2.0)).abs() < 1e-12);
     }
 }

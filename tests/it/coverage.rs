@@ -319,10 +319,19 @@ fn a_target_that_varies_less_is_warned_of() {
     assert!(of("target_varies_less", "alike", alike, att) >= 0.7);
     assert!(of("target_varies_less", "the same to all", same, att) <= 0.2);
     assert!(of("effect_not_in_proportion", "the same to all", same, att) >= 0.7);
-    let clusters = World { drawing: Drawing::Clusters(100), customers: 1000, ..same };
-    assert!(of("effect_not_in_proportion", "whole clusters", clusters, att) >= 0.7);
-    // It is likely enough where nothing is done, but not the rule.
-    assert!(of("effect_not_in_proportion", "nothing", world(Effect::None), att) <= 0.5);
+    // Clusters vary by what their customers have in common.
+    let clusters = World { drawing: Drawing::Clusters(200), customers: 2000, ..alike };
+    assert!(of("target_varies_less", "whole clusters", clusters, att) >= 0.7);
+    // Within strata the controls count as the target has them, and unadjusted is an average over the target too.
+    let strata = World { drawing: Drawing::Strata, ..same };
+    assert!(of("effect_not_in_proportion", "strata", strata, att) >= 0.7);
+    assert!(of("effect_not_in_proportion", "strata, plain", strata, EstimatorName::Unadjusted) >= 0.7);
+    let chosen = World { drawing: Drawing::Chosen, ..same };
+    assert!(of("effect_not_in_proportion", "chosen", chosen, att) >= 0.7);
+    assert!(of("effect_not_in_proportion", "chosen, differences", chosen, EstimatorName::DifferenceInDifferences) >= 0.5);
+    // It comes where nothing is done too, at one standard error of two effects, but not often; and not where all lose the same.
+    assert!(of("effect_not_in_proportion", "nothing", world(Effect::None), att) <= 0.4);
+    assert!(of("effect_not_in_proportion", "all lose the same", world(Effect::Constant(-0.3)), att) <= 0.1);
     assert!(of("target_varies_less", "some", world(Effect::Responders(0.5)), att) <= 0.1);
     for warning in ["target_varies_less", "effect_not_in_proportion"] {
         assert!(of(warning, "much", much, att) <= 0.2, "{warning}");

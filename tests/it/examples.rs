@@ -343,6 +343,10 @@ fn coverage_goes_on_where_it_stopped() {
     assert_eq!(ranges(&kept, &format!("{first}, as studies")), [(0, 40), (40, 80), (0, 80)]);
     assert_eq!(ranges(&kept, first), [(0, 40), (40, 80)]);
     assert_eq!(tables(&of(&kept, &["--known"])), tables(&longer));
+    // A shorter run makes nothing and shows all that is known; what was replaced is dropped.
+    assert_eq!(tables(&of(&kept, &["--budget", "0.6"])), tables(&longer));
+    assert_eq!(ranges(&kept, &format!("{first}, as studies")), [(0, 80)]);
+    assert_eq!(ranges(&kept, first), [(0, 40), (40, 80)]);
     let error = run("coverage", &["--known", "--keep", &folder.at("none.jsonl")]).err;
     assert!(error.contains("none.jsonl"), "{error}");
     let error = run("coverage", &["--known"]).err;

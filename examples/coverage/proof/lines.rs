@@ -114,8 +114,9 @@ impl Lines {
             let value = if self.over_assigned() { truth.per_assigned_customer } else { truth.per_target_customer };
             let seen = Seen::limits(row.ci_low, row.ci_high, value).of_known(row.per_customer, row.std_error, value);
             tally.add(effect, seen.tested(row.p_value, null, 0.05));
-            if let (false, Some(relative), "total") = (self.over_assigned(), truth.relative, effect) {
-                tally.add("relative total", Seen::interval(&row.relative.interval, relative));
+            let relative = [("total", "relative total"), ("direct", "relative direct")].into_iter().find(|(name, _)| *name == effect);
+            if let (false, Some(share), Some((_, relative))) = (self.over_assigned(), truth.relative, relative) {
+                tally.add(relative, Seen::interval(&row.relative.interval, share));
             }
         }
         // Totals of an average over all assigned are not the target's.

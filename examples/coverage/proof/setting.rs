@@ -30,6 +30,9 @@ pub(crate) struct Setting {
     pub(crate) options: Options,
     /// Whose truth is meant.
     pub(crate) over: Over,
+    /// Whose mean without the offer relative effects are over. Of customers drawn within clusters the effect is that of all clusters there could be, over the level of
+    /// those drawn: an estimator with covariates speaks of customers with their baselines.
+    relative_to: Over,
     /// What is asked of each draw.
     pub(crate) asked: Asked,
 }
@@ -76,12 +79,9 @@ impl Setting {
         let assigned = matches!(estimator, EstimatorName::Unadjusted | EstimatorName::Regression | EstimatorName::Cuped | EstimatorName::GivenWeights);
         // Within strata unadjusted counts customers as the target has them.
         let within = world.drawing == Drawing::Strata && estimator == EstimatorName::Unadjusted;
-        let over = match world.drawing {
-            Drawing::Straddling(_) => Over::Expected,
-            _ if assigned && !within => Over::Assigned,
-            _ => Over::Target,
-        };
-        Self { name: name.into(), world, options, over, asked: Asked::Effects { studies: STUDIES } }
+        let drawn = if assigned && !within { Over::Assigned } else { Over::Target };
+        let over = if matches!(world.drawing, Drawing::Straddling(_)) { Over::Expected } else { drawn };
+        Self { name: name.into(), world, options, over, relative_to: drawn, asked: Asked::Effects { studies: STUDIES } }
     }
 
     /// The same with other options.
@@ -92,7 +92,7 @@ impl Setting {
 
     /// The same against another truth.
     pub(crate) fn against(mut self, over: Over) -> Self {
-        self.over = over;
+        (self.over, self.relative_to) = (over, over);
         self
     }
 
@@ -168,7 +168,7 @@ impl Setting {
             }
             Asked::Study => {
                 let found = study().measure(&drawn).map_err(in_words)?;
-                self.of_effects(&effects_of(&found)?, &truth, tally);
+                self.of_effects(&effects_of(&found)?, &truth, &customers, tally);
                 self.of_study(&found, &truth, tally);
                 self.of_segments(&found, &customers, draw, tally);
                 if self.world.money {
@@ -178,7 +178,7 @@ impl Setting {
             Asked::Effects { .. } => {
                 let found = slices::effects(&self.world, &customers, &self.options).map_err(|undefined| undefined.to_string());
                 match pass {
-                    Pass::Slices => self.of_effects(&found?, &truth, tally),
+                    Pass::Slices => self.of_effects(&found?, &truth, &customers, tally),
                     Pass::Studies => {
                         // What slices have no answer to is counted where they are.
                         let Ok(found) = found else { return Ok(()) };
@@ -192,10 +192,12 @@ impl Setting {
         Ok(())
     }
 
-    fn of_effects(&self, found: &[Found], truth: &Truth, tally: &mut Tally) {
+    fn of_effects(&self, found: &[Found], truth: &Truth, customers: &Customers, tally: &mut Tally) {
         let level = 1.0 - self.options.confidence;
+        let other = (self.relative_to != self.over).then(|| Truth::over(self.relative_to, &self.world, customers));
+        let compared = other.as_ref().unwrap_or(truth);
         for ((name, relative), found) in EFFECTS.into_iter().zip(RELATIVE).zip(found) {
-            let (effect, base) = (truth.effect(Measure::Sales, name), truth.level(Measure::Sales, name));
+            let (effect, base) = (truth.effect(Measure::Sales, name), compared.level(Measure::Sales, name));
             let alone = Seen::interval(&found.effect.interval, effect).of(found.effect.value, found.effect.std_error, effect);
             tally.add(name, alone.tested(found.effect.p_value, self.world.effect == Effect::None, level));
             if base != 0.0 {
