@@ -19,8 +19,9 @@
 //! standard deviations of the estimate, and the standard error claimed (root mean square) over the true one.
 //!
 //! *Whose truth*: of an average over the target the mean of the drawn target customers' own effects, of one over all assigned that of all drawn customers, of
-//! `population = "super"` and of an arm's own ratio the expectation. Customers and assignment are drawn anew in every draw. Where effects differ between
-//! customers, intervals that speak of the drawn ones are wide by what nobody can know, how a customer's two worlds go together (Neyman 1923).
+//! `population = "super"`, of an arm's own ratio and of customers drawn within clusters (but for relative effects) the expectation. Customers and assignment
+//! are drawn anew in every draw. Where effects differ between customers, intervals that speak of the drawn ones are wide by what nobody can know, how a
+//! customer's two worlds go together (Neyman 1923).
 //!
 //! *Skew*: a customer's size is lognormal; sigma is the standard deviation of its logarithm. Sigma 0.5 is a shop of regular customers, 1 one with a long tail, 1.5
 //! one in which a hundredth of the customers buys a fifth of everything.
@@ -46,11 +47,11 @@
 //! offer had raised all sales in proportion: 87 % where it doubles what all buy on average by the same amount each, 94 % where it adds a tenth, 93 % on average
 //! for the direct effect of the default estimator at the retailers with a name below. A result warns of that from one standard error on
 //! (`effect_not_in_proportion`), of relative effects only: at those retailers 47 of 100 results with an effect, 98 where it doubles. Where nothing is
-//! short that is chance, one in six for each of two effects: with equal arms and no effect 7 to 23 % of the results warn. An average over all assigned is right in
-//! both.
+//! short that is chance, one in six for each of two effects: with equal arms and no effect 7 to 23 % of the results of the default estimator warn. An average over
+//! all assigned is right in both. Matched pairs, coarsened matching and designs with a few straddling clusters among whole ones are not looked at.
 //!
 //! **Short without a warning** are a few intervals, which the page lists, all by less than two points but for one of 300 customers line by line, where a shortfall
-//! can hardly be seen; of all effects of all settings drawn as cells, shown below or not, 11 of 1,031 short intervals, in 10 settings. A result that warns may be
+//! can hardly be seen; of all effects of all settings drawn as cells, shown below or not, 15 of 1,032 short intervals, in 13 settings. A result that warns may be
 //! right all the same: warnings speak of results, and one skewed cell is enough. The thresholds were found on these very settings.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on; slopes are fitted in each stratum.

@@ -1,7 +1,7 @@
 //! The grid: which worlds are drawn, how they are measured, and what is shown of them.
 
 use promolift::simulate::{Preset, Response};
-use promolift::study::{Alternative, CovarianceRule, EstimatorName, Population};
+use promolift::study::{Alternative, CovarianceRule, EstimatorName, LeaveOut, Population, RedeemerAssumption};
 
 use super::proof::lines::{Lines, Shop};
 use super::proof::setting::{Asked, Setting};
@@ -52,6 +52,7 @@ pub(crate) fn sections() -> Vec<Section> {
         clusters(),
         strata(),
         segments(),
+        others(),
         population(),
         money(),
         joint(),
@@ -279,8 +280,8 @@ fn clusters() -> Section {
     Section {
         title: "Clusters",
         text: "2,000 customers of clusters with levels, shocks and (within clusters) effects of their own. CR2 for unadjusted, cuped and regression, CR1 for the others. \
-               Where customers are drawn within clusters the truth is that of all clusters there could be, relative effects that over the level of the customers drawn, of \
-               whose baselines estimators with covariates speak.",
+               Where customers are drawn within clusters the truth is that of all clusters there could be, of relative effects that of the customers drawn, for estimators \
+               with covariates speak of the level of their baselines.",
         shown: &["total", "relative total", "relative direct"],
         cases,
     }
@@ -317,6 +318,42 @@ fn segments() -> Section {
         text: "Ten segments of unequal size, whose effects are drawn from a normal distribution in every draw; one of them is looked at, in turn. Shrunk intervals hold on \
                average over the segments, as such intervals do.",
         shown: &["segment", "segment, shrunk", "total", "relative direct"],
+        cases,
+    }
+}
+
+fn others() -> Section {
+    let study = |name: String, world, estimator| Setting::new(name, world, estimator).asking(Asked::Study);
+    let mut cases = Vec::new();
+    for (estimator, customers) in [(ATT, 600), (ATT, 2000), (EstimatorName::DifferenceInDifferences, 2000)] {
+        let world = World { customers, share: 0.75, effect: Effect::Constant(0.3), drawing: Drawing::Variants(3), ..World::default() };
+        cases.push(case(study(format!("three variants and a control; {estimator}, {} customers", count(customers)), world, estimator)));
+    }
+    for (estimator, customers) in [(ATT, 500), (ATT, 2000), (EstimatorName::Unadjusted, 2000)] {
+        let world = World { customers, skew: 1.0, effect: Effect::Responders(0.5), ..World::default() };
+        let setting = study(format!("the largest fiftieth left out; {estimator}, {LONG_TAIL}, 50/50, {} customers", count(customers)), world, estimator);
+        cases.push(case(setting.with(|o| o.leave_out = Some(LeaveOut::above_quantile("net_sales", 0.98)))));
+    }
+    for (estimator, customers) in [(ATT, 500), (ATT, 2000), (EstimatorName::Unadjusted, 2000)] {
+        let world = World { customers, money: true, effect: Effect::Responders(0.5), ..World::default() };
+        let setting = study(format!("effects a redeemer; {estimator}, 50/50, {} customers", count(customers)), world, estimator);
+        cases.push(case(setting.with(|o| o.redeemers = Some(RedeemerAssumption::Exclusion))));
+    }
+    Section {
+        title: "Variants, some left out, redeemers",
+        text: "Three variants of the offer, of which one is looked at in turn, and a difference of two: the truth is that of each variant's own target customers. Effects on \
+               the customers kept where the largest are left out, by what they bought before. Effects over the share of those who redeem (the ratio; whether it is an effect \
+               on redeemers is an assumption).",
+        shown: &[
+            "variant",
+            "variant less another",
+            "all variants at once",
+            "all pairs of variants at once",
+            "total, some left out",
+            "direct, some left out",
+            "total, a redeemer",
+            "direct, a redeemer",
+        ],
         cases,
     }
 }

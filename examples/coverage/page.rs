@@ -115,12 +115,16 @@ fn coded(text: &str) -> String {
 }
 
 /// The kinds of intervals, with the names of each.
-const KINDS: [(&str, &[&str]); 11] = [
+const KINDS: [(&str, &[&str]); 15] = [
     ("effects per customer", &["direct", "cannibalisation", "halo", "forward_buying", "carry_over", "total"]),
     ("relative effects (Fieller)", &["relative direct", "relative total"]),
     ("all effects at once (max-t)", &["all effects at once"]),
     ("segments", &["segment"]),
     ("segments, shrunk", &["segment, shrunk"]),
+    ("variants, and one less another", &["variant", "variant less another"]),
+    ("all variants, all pairs at once (max-t)", &["all variants at once", "all pairs of variants at once"]),
+    ("effects, some left out", &["total, some left out", "direct, some left out"]),
+    ("effects a redeemer (Anderson and Rubin)", &["total, a redeemer", "direct, a redeemer"]),
     ("money", &["net_profit", "incremental_margin"]),
     (
         "ratios of money and units (Fieller)",

@@ -4,92 +4,127 @@ use super::clusters::Clusters;
 use super::fit::Fit;
 use crate::study::Arm;
 
-/// By how much the variance of an effect falls short of that for the drawn target, in the square of the outcome's unit; below zero where it is too large.
+/// What the variance of an effect on the drawn target should be, in the square of the outcome's unit, and by how much the target's part of it falls short.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shortfall {
+    pub(crate) needed: f64,
     pub(crate) amount: f64,
     pub(crate) std_error: f64,
 }
 
 /// What adds to an effect by itself: a customer, or a cluster drawn whole.
 struct Unit {
-    /// Its weight in the effect.
+    /// Its weight in the effect, by amount: of a cluster that of its customers together.
     weight: f64,
-    /// That times what it deviates from its arm's fit.
+    /// What it deviates from its arm's fit, times its weight, with the sign of the arm.
     score: f64,
     /// How much it counts for the spread of its arm.
     counts: f64,
 }
 
+/// The units of an arm.
+struct Side {
+    units: Vec<Unit>,
+    /// The sum of squared weights, of those included who are in no unit.
+    squares: f64,
+}
+
 impl Fit {
-    /// The shortfall of an effect, `(v_C - v_T) sum over target of w^2`, with its standard error by the delta method; `None` for fewer than two units in
-    /// an arm.
+    /// The shortfall of an effect, `(v_C - v_T) sum over target of w^2`, with its standard error by the delta method, and the variance needed,
+    /// `v_C sum over target of w^2 + sum over control of s^2`; `None` for fewer than two units in an arm.
     ///
     /// `v_a = sum c d^2 / sum c` is how much an arm's units deviate, `d`, from means and slopes as the estimator takes them, each counted by its weight,
     /// `c = |w|`, so that the controls' is that of customers like the target. It stands for what the target would have deviated by without the offer. Units
-    /// are customers; with clusters that were drawn whole clusters, `d` the mean over their customers and `c` the weight times how many they are; where the arms
-    /// were drawn within clusters customers around their arm's mean in the cluster.
+    /// are customers; with clusters that were drawn whole clusters, `d` the mean over their customers by weight and `c` the weight times how many they are; where
+    /// the arms were drawn within clusters customers around their arm's mean in the cluster. Matched pairs leave none, nor do clusters a few of which straddle.
     ///
     /// `target` and `control` are the outcome as its arm counts it. Of the form `effect - theta level`, whose variance is that of a relative effect times the square
     /// of the level, they are `y - (1 + theta) s b` and `(1 + theta) (y - s b)`, and `mean` is the target's mean: `theta` is an estimate too, with the error
-    /// of the form over the level, and `v_C` is in proportion to `(1 + theta)^2`.
+    /// of the form over the level, and `v_C` is in proportion to `(1 + theta)^2`. That `v_T` of differences moves with `theta` too is left out, and the error
+    /// of the slopes.
     pub(crate) fn shortfall(&self, target: &[f64], control: &[f64], mean: Option<f64>) -> Option<Shortfall> {
-        let (target, control) = (self.units(target, Arm::Target)?, self.units(control, Arm::Control)?);
-        let (of_target, of_control) = (variance(&target), variance(&control));
+        let (target, control) = (self.spread(target, Arm::Target)?, self.spread(control, Arm::Control)?);
+        let (of_target, of_control) = (target.variance(), control.variance());
         let along = mean.map_or(0.0, |mean| 2.0 * of_control / mean);
-        let errors = |units: &[Unit], variance: f64, sign: f64| {
-            let all: f64 = units.iter().map(|unit| unit.counts).sum();
-            units.iter().map(|unit| (sign * unit.counts / all * (unit.deviation().powi(2) - variance) + along * unit.score).powi(2)).sum::<f64>()
-        };
-        let error = errors(&target, of_target, -1.0) + errors(&control, of_control, 1.0);
-        let squares: f64 = target.iter().map(|unit| unit.weight * unit.weight).sum();
-        Some(Shortfall { amount: (of_control - of_target) * squares, std_error: error.sqrt() * squares })
+        let error = target.errors(of_target, -1.0, along) + control.errors(of_control, 1.0, along);
+        Some(Shortfall {
+            needed: of_control * target.squares + control.scores(),
+            amount: (of_control - of_target) * target.squares,
+            std_error: error.sqrt() * target.squares,
+        })
     }
 
-    /// The units of an arm that have a weight.
-    fn units(&self, outcome: &[f64], arm: Arm) -> Option<Vec<Unit>> {
+    /// The units of an arm.
+    fn spread(&self, outcome: &[f64], arm: Arm) -> Option<Side> {
         let residuals = self.residuals(outcome);
         let mut multipliers = vec![0.0; residuals.len()];
         for part in self.parts.iter().filter(|part| part.arm == arm) {
             part.rows.iter().zip(&part.multiplier).for_each(|(&row, multiplier)| multipliers[row as usize] = *multiplier);
         }
-        let customer = |row: usize| Unit { weight: self.effect[row], score: multipliers[row] * residuals[row], counts: self.effect[row].abs() };
         let mine = |row: u32| multipliers[row as usize] != 0.0;
-        let mut units: Vec<Unit> = match &self.clusters {
-            None => (0..residuals.len()).filter(|&row| multipliers[row] != 0.0).map(customer).collect(),
+        let customer = |row: usize| Unit { weight: self.effect[row].abs(), score: multipliers[row] * residuals[row], counts: self.effect[row].abs() };
+        let mut side = match &self.clusters {
+            None => Side::of((0..residuals.len()).filter(|&row| multipliers[row] != 0.0).map(customer).collect()),
             Some(clusters) if straddle(clusters, mine)? => self.around_clusters(clusters, mine, &residuals),
             Some(clusters) => self.whole(clusters, mine, &residuals),
         };
-        units.retain(|unit| unit.weight != 0.0);
-        (units.len() >= 2).then_some(units)
+        side.units.retain(|unit| unit.weight > 0.0);
+        (side.units.len() >= 2).then_some(side)
     }
 
     /// The clusters of an arm.
-    fn whole(&self, clusters: &Clusters, mine: impl Fn(u32) -> bool, residuals: &[f64]) -> Vec<Unit> {
+    fn whole(&self, clusters: &Clusters, mine: impl Fn(u32) -> bool, residuals: &[f64]) -> Side {
         let clusters: Vec<&[u32]> = clusters.each().filter(|rows| rows.iter().any(|&row| mine(row))).collect();
         let count = clusters.len() as f64;
         let unit = |rows: &&[u32]| {
-            let weight: f64 = rows.iter().map(|&row| self.effect[row as usize]).sum();
+            let weight: f64 = rows.iter().map(|&row| self.effect[row as usize].abs()).sum();
             let score: f64 = rows.iter().map(|&row| self.effect[row as usize] * residuals[row as usize]).sum();
-            Unit { weight, score: (count / (count - 1.0)).sqrt() * score, counts: weight.abs() * rows.len() as f64 }
+            Unit { weight, score: (count / (count - 1.0)).sqrt() * score, counts: weight * rows.len() as f64 }
         };
-        clusters.iter().map(unit).collect()
+        Side::of(clusters.iter().map(unit).collect())
     }
 
-    /// The customers of an arm around its mean in their cluster; one customer is his own mean, and not among them.
-    fn around_clusters(&self, clusters: &Clusters, mine: impl Fn(u32) -> bool, residuals: &[f64]) -> Vec<Unit> {
-        let mut units = Vec::new();
+    /// The customers of an arm around its mean in their cluster; one customer is his own mean, and no unit.
+    fn around_clusters(&self, clusters: &Clusters, mine: impl Fn(u32) -> bool, residuals: &[f64]) -> Side {
+        let mut side = Side { units: Vec::new(), squares: 0.0 };
         for cluster in clusters.each() {
             let own: Vec<usize> = cluster.iter().filter(|&&row| mine(row)).map(|&row| row as usize).collect();
             let count = own.len() as f64;
             let mean = own.iter().map(|&row| residuals[row]).sum::<f64>() / count;
+            side.squares += own.iter().map(|&row| self.effect[row] * self.effect[row]).sum::<f64>();
             let unit = |row: usize| {
                 let score = (count / (count - 1.0)).sqrt() * self.effect[row] * (residuals[row] - mean);
-                Unit { weight: self.effect[row], score, counts: self.effect[row].abs() }
+                Unit { weight: self.effect[row].abs(), score, counts: self.effect[row].abs() }
             };
-            units.extend(own.into_iter().filter(|_| count > 1.0).map(unit));
+            side.units.extend(own.into_iter().filter(|_| count > 1.0).map(unit));
         }
-        units
+        side
+    }
+}
+
+impl Side {
+    /// Of units that are all there is.
+    fn of(units: Vec<Unit>) -> Self {
+        let squares = units.iter().map(|unit| unit.weight * unit.weight).sum();
+        Self { units, squares }
+    }
+
+    /// How much units deviate.
+    fn variance(&self) -> f64 {
+        let (sum, all) = self.units.iter().fold((0.0, 0.0), |(sum, all), unit| (sum + unit.counts * unit.deviation().powi(2), all + unit.counts));
+        sum / all
+    }
+
+    /// The sum of squared scores, raised for those who are in no unit.
+    fn scores(&self) -> f64 {
+        let (sum, squares) = self.units.iter().fold((0.0, 0.0), |(sum, squares), u| (sum + u.score * u.score, squares + u.weight * u.weight));
+        sum * self.squares / squares
+    }
+
+    /// The sum of squares of what each unit adds to the error of the arm's variance, times a sign, and to that of the effect, times `along`.
+    fn errors(&self, variance: f64, sign: f64, along: f64) -> f64 {
+        let all: f64 = self.units.iter().map(|unit| unit.counts).sum();
+        self.units.iter().map(|unit| (sign * unit.counts / all * (unit.deviation().powi(2) - variance) + along * unit.score).powi(2)).sum()
     }
 }
 
@@ -97,12 +132,6 @@ impl Unit {
     fn deviation(&self) -> f64 {
         self.score / self.weight
     }
-}
-
-/// How much units deviate.
-fn variance(units: &[Unit]) -> f64 {
-    let (sum, all) = units.iter().fold((0.0, 0.0), |(sum, all), unit| (sum + unit.counts * unit.deviation().powi(2), all + unit.counts));
-    sum / all
 }
 
 /// Whether most customers are in clusters with customers of both arms; `None` where some are and most are not.
@@ -120,7 +149,7 @@ fn straddle(clusters: &Clusters, mine: impl Fn(u32) -> bool) -> Option<bool> {
 mod tests {
     use approx::assert_relative_eq;
 
-    use super::super::{ClusterRule, Design, Estimator, PostStratified, RegressionAtt, Shares, Unadjusted};
+    use super::super::{ClusterRule, Design, DifferenceInDifferences, EntropyBalancing, Estimator, Outcome, PostStratified, RegressionAtt, Shares, Unadjusted};
     use super::*;
 
     fn arms(control: usize, target: usize) -> Vec<Arm> {
@@ -217,8 +246,54 @@ mod tests {
         let of = |codes: &[u32]| Unadjusted.fit(&Design::new(&arm).with_clusters(codes, ClusterRule::Cr1)).unwrap();
         let found = of(&codes).shortfall(&values, &values, None).unwrap();
         assert_relative_eq!(found.amount, 4.0 / 3.0 / 40.0, max_relative = 1e-12);
+        assert_relative_eq!(found.needed, 2.0 * 4.0 / 3.0 / 40.0, max_relative = 1e-12);
+        // Who is alone of his arm in a cluster says nothing of the spread, and weighs.
+        let alone: Vec<u32> = (0..80).map(|i| if i < 40 { i / 4 } else { (i - 40) / 4 + u32::from(i == 79) }).collect();
+        let squares = of(&alone).spread(&values, Arm::Target).unwrap().squares;
+        assert_relative_eq!(squares, 1.0 / 40.0, max_relative = 1e-12);
         // One cluster that straddles among whole ones: neither rule fits.
         let one: Vec<u32> = (0..80).map(|i| if i == 79 { 0 } else { i / 4 }).collect();
         assert!(of(&one).shortfall(&values, &values, None).is_none());
+    }
+
+    #[test]
+    fn what_is_needed_is_the_variance_with_the_shortfall() {
+        let value = |i: usize| ((i * 37 % 101) as f64 / 25.0).exp();
+        let before: Vec<f64> = (0..300).map(|i| value(i + 7)).collect();
+        let values: Vec<f64> = (0..300).map(|i| 0.5 * before[i] + value(i) + if i < 120 { 0.0 } else { 2.0 }).collect();
+        let arm = arms(120, 180);
+        let covariates = [before.as_slice()];
+        let design = Design::new(&arm).with_covariates(&covariates);
+        for fit in [RegressionAtt::default().fit(&design), EntropyBalancing::default().fit(&design)].map(Result::unwrap) {
+            let contrast = fit.contrast(&[Outcome::new(&values)]).unwrap();
+            let (effect, level) = (contrast.effect(&[1.0]), contrast.level(&[1.0]));
+            let theta = contrast.value(&effect) / contrast.value(&level);
+            for theta in [0.0, theta] {
+                let times: Vec<f64> = values.iter().map(|v| (1.0 + theta) * v).collect();
+                let found = fit.shortfall(&values, &times, None).unwrap();
+                let variance = contrast.variance(&effect.clone().plus(-theta, &level));
+                assert_relative_eq!(found.needed, variance + found.amount, max_relative = 1e-9);
+            }
+        }
+        // Of differences the target counts `y - (1 + theta) s b`.
+        let (fit, exposure) = (DifferenceInDifferences.fit(&Design::new(&arm)).unwrap(), 0.4);
+        let contrast = fit.contrast(&[Outcome::new(&values).with_before(&before, exposure)]).unwrap();
+        let (effect, level) = (contrast.effect(&[1.0]), contrast.level(&[1.0]));
+        let theta = contrast.value(&effect) / contrast.value(&level);
+        let columns = |factor: f64, share: f64| -> Vec<f64> { values.iter().zip(&before).map(|(y, b)| factor * (y - share * exposure * b)).collect() };
+        let found = fit.shortfall(&columns(1.0, 1.0 + theta), &columns(1.0 + theta, 1.0), None).unwrap();
+        assert_relative_eq!(found.needed, contrast.variance(&effect.plus(-theta, &level)) + found.amount, max_relative = 1e-9);
+    }
+
+    #[test]
+    fn clusters_whose_weights_cancel_do_not_count_beyond_measure() {
+        // Far from the target's baseline weights change sign within a cluster.
+        let size: Vec<f64> = (0..120).map(|i| if i < 60 { f64::from(i % 10) } else { f64::from(i % 10) + 6.0 }).collect();
+        let values: Vec<f64> = (0..120).zip(&size).map(|(i, x)| x + f64::from(i * 37 % 11)).collect();
+        let (arm, codes): (Vec<Arm>, Vec<u32>) = (arms(60, 60), (0..120).map(|i| i / 3).collect());
+        let fit = RegressionAtt::default().fit(&Design::new(&arm).with_covariates(&[&size]).with_clusters(&codes, ClusterRule::Cr1)).unwrap();
+        let plain = RegressionAtt::default().fit(&Design::new(&arm).with_covariates(&[&size])).unwrap();
+        let [clusters, customers] = [fit, plain].map(|fit| fit.spread(&values, Arm::Control).unwrap().variance());
+        assert!(clusters < customers, "the mean of three varies less: {clusters} and {customers}");
     }
 }

@@ -152,10 +152,10 @@ fn target_varies_less(job: &Job<'_>) -> Option<Warning> {
     let assigned = job.study.promotion.randomised && job.study.assignment.stratum.is_none();
     let remedy = if assigned { ", or use an average over all assigned (unadjusted, regression)" } else { "" };
     if plain.1 < SHORTENED {
-        let of_relative = if relative.1 < 1.0 { format!(", of relative effects up to {}", too_short(relative)) } else { String::new() };
+        let of_relative = if relative.1 < SHORTENED { format!(", of relative effects about {}", too_short(relative)) } else { String::new() };
         let text = format!(
-            "the target varies less than it would have without the offer, which makes customers alike: intervals are those of all customers like the target, and \
-             for the effect on these very customers up to {}{of_relative}. Read them as of customers like these{remedy}",
+            "the target varies less than the controls say it would have without the offer, as where an offer makes customers alike: intervals are those of all \
+             customers like the target, and for the effect on these very customers about {}{of_relative}. Read them as of customers like these{remedy}",
             too_short(plain)
         );
         return Some(Warning::new(Hazard::TargetVariesLess, text));
@@ -163,7 +163,7 @@ fn target_varies_less(job: &Job<'_>) -> Option<Warning> {
     (relative.1 < SHORTENED).then(|| {
         let text = format!(
             "the target does not vary as much as if the offer had raised all sales in proportion: the intervals of relative effects are those of all customers like the \
-             target, and for these very customers may be up to {}. Of effects per customer this says nothing. Read them as of customers like these{remedy}",
+             target, and for these very customers may be about {}. Of effects per customer this says nothing. Read them as of customers like these{remedy}",
             too_short(relative)
         );
         Warning::new(Hazard::EffectNotInProportion, text)
@@ -187,10 +187,11 @@ fn shares_of_length(job: &Job<'_>, form: &[f64]) -> Option<[f64; 2]> {
     Some([plain, relative])
 }
 
-/// The length of an interval by this variance, as a share of the one with what it falls short by, where that is so many standard errors.
+/// The length of an interval by this variance, as a share of the one that is needed, where the target's part falls short by so many standard errors; a variance that
+/// is rounding only has no length.
 fn share_of_length(variance: f64, shortfall: Shortfall, surely: f64) -> f64 {
-    let short = shortfall.amount > surely * shortfall.std_error;
-    if short { (variance / (variance + shortfall.amount)).sqrt() } else { 1.0 }
+    let short = variance > 0.0 && shortfall.amount > surely * shortfall.std_error;
+    if short { (variance / shortfall.needed).sqrt().min(1.0) } else { 1.0 }
 }
 
 /// Few clusters, in all or in one arm: their spread is hardly known.
@@ -252,11 +253,11 @@ mod tests {
 
     #[test]
     fn an_interval_is_short_where_the_shortfall_is_sure() {
-        let of = |amount: f64, std_error: f64| share_of_length(0.75, Shortfall { amount, std_error }, 2.0);
-        assert!((of(0.25, 0.1) - 0.75_f64.sqrt()).abs() < 1e-12);
-        for unsure in [of(0.25, 0.125), of(-0.25, 0.1), of(0.0, 0.0)] {
+        let of = |variance: f64, amount: f64, std_error: f64| share_of_length(variance, Shortfall { needed: 1.0, amount, std_error }, 2.0);
+        assert!((of(0.75, 0.25, 0.1) - 0.75_f64.sqrt()).abs() < 1e-12);
+        // Not sure, no shortfall, more than is needed for all that, and nothing that varies.
+        for unsure in [of(0.75, 0.25, 0.125), of(0.75, -0.25, 0.1), of(0.75, 0.0, 0.0), of(1.5, 0.25, 0.1), of(0.0, 1.0, 0.0)] {
             assert!((unsure - 1.0).abs() < 1e-12, "{unsure}");
         }
-        assert!((share_of_length(0.0, Shortfall { amount: 1.0, std_error: 0.0 }, 2.0)).abs() < 1e-12);
     }
 }

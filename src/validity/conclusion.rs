@@ -100,7 +100,7 @@ pub enum Hazard {
     EmptyDiscounts,
     /// Offer discount lies on lines outside the offer (tender lines).
     OfferDiscountOutsideFocal,
-    /// Fewer than 25 customers a covariate in the smaller arm.
+    /// Fewer than 25 customers a slope or mean in the smaller arm; in strata each has its own.
     FewCustomersPerCovariate,
     /// Few clusters: their spread is hardly known.
     FewClusters,

@@ -94,6 +94,7 @@ impl Customers {
             Drawing::Pairs => assignment.pair = Some(codes()),
             Drawing::Clusters(_) | Drawing::Straddling(_) => assignment.cluster = Some(codes()),
             Drawing::Strata => assignment.stratum = Some(codes()),
+            Drawing::Variants(_) => assignment.variant = Some(("variant".to_owned(), codes())),
             Drawing::Segments(_) => assignment.segments = vec![("segment".to_owned(), codes())],
             Drawing::Grades if options.estimator == EstimatorName::GivenWeights => assignment.weight = Some(self.weight.clone()),
             Drawing::Grades => assignment.attributes = vec![("grade".to_owned(), self.group.iter().map(|g| f64::from(*g)).collect())],

@@ -30,9 +30,9 @@ pub(crate) struct Setting {
     pub(crate) options: Options,
     /// Whose truth is meant.
     pub(crate) over: Over,
-    /// Whose mean without the offer relative effects are over. Of customers drawn within clusters the effect is that of all clusters there could be, over the level of
-    /// those drawn: an estimator with covariates speaks of customers with their baselines.
-    relative_to: Over,
+    /// Whose truth is meant by relative effects: where customers are drawn within clusters that of those drawn, for an estimator with covariates speaks of the
+    /// level of customers with their baselines.
+    relative_over: Over,
     /// What is asked of each draw.
     pub(crate) asked: Asked,
 }
@@ -81,7 +81,7 @@ impl Setting {
         let within = world.drawing == Drawing::Strata && estimator == EstimatorName::Unadjusted;
         let drawn = if assigned && !within { Over::Assigned } else { Over::Target };
         let over = if matches!(world.drawing, Drawing::Straddling(_)) { Over::Expected } else { drawn };
-        Self { name: name.into(), world, options, over, relative_to: drawn, asked: Asked::Effects { studies: STUDIES } }
+        Self { name: name.into(), world, options, over, relative_over: drawn, asked: Asked::Effects { studies: STUDIES } }
     }
 
     /// The same with other options.
@@ -92,7 +92,7 @@ impl Setting {
 
     /// The same against another truth.
     pub(crate) fn against(mut self, over: Over) -> Self {
-        (self.over, self.relative_to) = (over, over);
+        (self.over, self.relative_over) = (over, over);
         self
     }
 
@@ -171,6 +171,8 @@ impl Setting {
                 self.of_effects(&effects_of(&found)?, &truth, &customers, tally);
                 self.of_study(&found, &truth, tally);
                 self.of_segments(&found, &customers, draw, tally);
+                of_variants(&found, &customers, draw, tally);
+                self.of_some(&found, &customers, &truth, tally);
                 if self.world.money {
                     self.of_money(&found, &customers, &truth, tally);
                 }
@@ -194,14 +196,15 @@ impl Setting {
 
     fn of_effects(&self, found: &[Found], truth: &Truth, customers: &Customers, tally: &mut Tally) {
         let level = 1.0 - self.options.confidence;
-        let other = (self.relative_to != self.over).then(|| Truth::over(self.relative_to, &self.world, customers));
-        let compared = other.as_ref().unwrap_or(truth);
+        let other = (self.relative_over != self.over).then(|| Truth::over(self.relative_over, &self.world, customers));
+        let of_relative = other.as_ref().unwrap_or(truth);
         for ((name, relative), found) in EFFECTS.into_iter().zip(RELATIVE).zip(found) {
-            let (effect, base) = (truth.effect(Measure::Sales, name), compared.level(Measure::Sales, name));
+            let effect = truth.effect(Measure::Sales, name);
             let alone = Seen::interval(&found.effect.interval, effect).of(found.effect.value, found.effect.std_error, effect);
             tally.add(name, alone.tested(found.effect.p_value, self.world.effect == Effect::None, level));
+            let base = of_relative.level(Measure::Sales, name);
             if base != 0.0 {
-                tally.add(relative, Seen::interval(&found.relative.interval, effect / base.abs()));
+                tally.add(relative, Seen::interval(&found.relative.interval, of_relative.effect(Measure::Sales, name) / base.abs()));
             }
         }
     }
@@ -228,6 +231,25 @@ impl Setting {
         if let Some(row) = row {
             tally.add("segment", Seen::limits(row.ci_low, row.ci_high, truth).of_known(row.per_customer, row.std_error, truth));
             tally.add("segment, shrunk", Seen::limits(row.shrunk_low, row.shrunk_high, truth));
+        }
+    }
+
+    /// Those who redeem, and all but some who are left out.
+    fn of_some(&self, found: &Measurement, customers: &Customers, truth: &Truth, tally: &mut Tally) {
+        for (name, effect) in [("direct, a redeemer", "direct"), ("total, a redeemer", "total")] {
+            let row = found.redeemers.effects.iter().find(|row| row.measure == "net_sales" && row.effect == effect);
+            if let Some(row) = row.filter(|row| row.per_redeemer.value().is_some()) {
+                tally.add(name, Seen::interval(&row.interval, truth.effect(Measure::Sales, effect) / truth.share_of_redeemers()));
+            }
+        }
+        let Some((left_out, limit)) = found.left_out.as_ref().and_then(|left_out| Some((left_out, left_out.rule.above.value()?))) else { return };
+        let mine = |row: usize| customers.before(row) <= limit && (self.over == Over::Assigned || customers.arm[row] == Arm::Target);
+        let truth = Truth::of(customers, self.world.money, mine);
+        for (name, effect) in [("direct, some left out", "direct"), ("total, some left out", "total")] {
+            if let Some(row) = left_out.effects.iter().find(|row| row.measure == "net_sales" && row.effect == effect) {
+                let value = truth.effect(Measure::Sales, effect);
+                tally.add(name, Seen::limits(row.ci_low, row.ci_high, value).of_known(row.per_customer, row.std_error, value));
+            }
         }
     }
 
@@ -260,6 +282,27 @@ impl Setting {
             tally.add("price, relative", Seen::interval(&price.relative.interval, (with - without) / without));
         }
     }
+}
+
+/// Variants of the offer, each against the control and against the others; one of each a draw, so that draws stay independent.
+fn of_variants(found: &Measurement, customers: &Customers, draw: usize, tally: &mut Tally) {
+    let Some(variants) = &found.variants else { return };
+    let of = |variant: &str| {
+        let code = variant.parse::<u32>().ok();
+        Truth::of(customers, false, |row| customers.arm[row] == Arm::Target && Some(customers.group[row]) == code).effect(Measure::Sales, "total")
+    };
+    let total = |measure: &str, effect: &str| measure == "net_sales" && effect == "total";
+    let effects: Vec<_> = variants.effects.iter().filter(|row| total(&row.measure, &row.effect)).map(|row| (row, of(&row.variant))).collect();
+    if let Some((row, value)) = effects.get(draw % effects.len().max(1)) {
+        tally.add("variant", Seen::limits(row.ci_low, row.ci_high, *value).of_known(row.per_customer, row.std_error, *value));
+    }
+    let differences = variants.differences.iter().filter(|row| total(&row.measure, &row.effect));
+    let differences: Vec<_> = differences.map(|row| (row, of(&row.variant) - of(&row.against))).collect();
+    if let Some((row, value)) = differences.get(draw % differences.len().max(1)) {
+        tally.add("variant less another", Seen::limits(row.ci_low, row.ci_high, *value).of_known(row.per_customer, row.std_error, *value));
+    }
+    tally.add("all variants at once", Seen::all(effects.iter().map(|(row, value)| Seen::limits(row.joint_low, row.joint_high, *value))));
+    tally.add("all pairs of variants at once", Seen::all(differences.iter().map(|(row, value)| Seen::limits(row.joint_low, row.joint_high, *value))));
 }
 
 fn of_weeks(found: &Weekly, truth: &Truth, tally: &mut Tally) {

@@ -141,6 +141,11 @@ impl Truth {
         self.sum(true, measure, &which) - self.sum(false, measure, &which)
     }
 
+    /// The share of customers who redeem, where they may.
+    pub(crate) fn share_of_redeemers(&self) -> f64 {
+        self.redeemers / self.customers
+    }
+
     /// An effect per customer.
     pub(crate) fn effect(&self, measure: Measure, effect: &str) -> f64 {
         self.change(measure, |role, bin| counts(effect, role, bin.period)) / self.customers

@@ -52,6 +52,8 @@ pub(crate) enum Drawing {
     Strata,
     /// Drawn; customers are of so many segments of unequal size, in which the offer does more or less.
     Segments(usize),
+    /// Drawn; those of the target get one of so many variants of the offer, each of which does half as much again of what the first does.
+    Variants(usize),
 }
 
 /// A world to draw customers of.
@@ -199,6 +201,9 @@ impl World {
                 let group = (0..n).map(|i| of(i, dice) as u32).collect();
                 (group, (0..count).map(|_| Group { level: dice.lognormal(0.3), shock: dice.lognormal(0.2), factor: dice.lognormal(0.5) }).collect())
             }
+            Drawing::Variants(count) => {
+                ((0..n).map(|i| (i % count) as u32).collect(), (0..count).map(|g| Group { factor: 1.0 + 0.5 * g as f64, ..plain(1.0) }).collect())
+            }
             Drawing::Segments(count) => {
                 let bounds: Vec<f64> = (1..=count)
                     .scan(0.0, |sum, s| {
@@ -270,7 +275,7 @@ impl World {
         };
         let toss = |p: f64, dice: &mut Dice| if dice.chance(p) { Arm::Target } else { Arm::Control };
         drawn.arm = match self.drawing {
-            Drawing::Simple | Drawing::Segments(_) | Drawing::Straddling(_) => pick((self.share * n as f64).round() as usize, dice),
+            Drawing::Simple | Drawing::Segments(_) | Drawing::Straddling(_) | Drawing::Variants(_) => pick((self.share * n as f64).round() as usize, dice),
             Drawing::Chosen => {
                 let all: f64 = MEANS.iter().sum();
                 let odds = |i: usize| self.share / (1.0 - self.share) * (drawn.before(i) / all).powf(0.6);
@@ -313,7 +318,7 @@ fn chance_of_grade(grade: u32) -> f64 {
 
 impl Customers {
     /// What a customer bought before.
-    fn before(&self, customer: usize) -> f64 {
+    pub(crate) fn before(&self, customer: usize) -> f64 {
         let of = |place: &usize| self.bins[place % self.bins.len()].period == Period::Baseline;
         (0..self.kept.len()).filter(of).map(|place| self.kept[place][customer]).sum()
     }
