@@ -7,7 +7,7 @@
 //! # How to read the tables
 //! - *coverage*: the share of draws, in per cent, in which the interval held the truth. The claim is 95 % unless it says otherwise.
 //! - *wide*, *holds*, *nearly*, *short*: how that stands to the claim. Chance is a band of shares that fit what was counted, exact (Clopper and Pearson 1934), of
-//!   99.99 %: so wide that of all the cases below, some 2,700, a quarter of one is expected outside by chance. *Wide* and *short* lie outside; *short* means
+//!   99.99 %: so wide that of all the cases below, some 3,100, a third of one is expected outside by chance. *Wide* and *short* lie outside; *short* means
 //!   by more than a point of coverage besides, *nearly* by less.
 //! - *warn*: a result warns of its intervals by `skewed_arm`, `few_customers_per_covariate`, `few_clusters` or `target_varies_less`, of those of relative effects by
 //!   `effect_not_in_proportion` too, of joint intervals and bands by `skewed_cells` too ([`Hazard`](crate::validity::Hazard)).

@@ -4,11 +4,14 @@ use super::clusters::Clusters;
 use super::fit::Fit;
 use crate::study::Arm;
 
-/// What the variance of an effect on the drawn target should be, in the square of the outcome's unit, and by how much the target's part of it falls short.
+/// By how much the variance of an effect falls short of that for the drawn target, in the square of the outcome's unit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shortfall {
-    pub(crate) needed: f64,
+    /// What is needed, where the variance has more in it than customers and whole clusters: the spread between clusters of both arms.
+    pub(crate) needed: Option<f64>,
+    /// What the target's part lacks, below zero where it is more than enough.
     pub(crate) amount: f64,
+    /// Its standard error.
     pub(crate) std_error: f64,
 }
 
@@ -27,16 +30,19 @@ struct Side {
     units: Vec<Unit>,
     /// The sum of squared weights, of those included who are in no unit.
     squares: f64,
+    /// Whether they are customers around the mean of their cluster.
+    within: bool,
 }
 
 impl Fit {
-    /// The shortfall of an effect, `(v_C - v_T) sum over target of w^2`, with its standard error by the delta method, and the variance needed,
-    /// `v_C sum over target of w^2 + sum over control of s^2`; `None` for fewer than two units in an arm.
+    /// The shortfall of an effect, `(v_C - v_T) sum over target of w^2`, with its standard error by the delta method; `None` for fewer than two units
+    /// in an arm. Where customers vary within clusters the variance needed is `v_C sum over target of w^2 + sum over control of s^2`.
     ///
     /// `v_a = sum c d^2 / sum c` is how much an arm's units deviate, `d`, from means and slopes as the estimator takes them, each counted by its weight,
     /// `c = |w|`, so that the controls' is that of customers like the target. It stands for what the target would have deviated by without the offer. Units
-    /// are customers; with clusters that were drawn whole clusters, `d` the mean over their customers by weight and `c` the weight times how many they are; where
-    /// the arms were drawn within clusters customers around their arm's mean in the cluster. Matched pairs leave none, nor do clusters a few of which straddle.
+    /// are customers; with clusters that were drawn whole clusters, `d` their `sum w e / sum |w|`, the mean where weights have one sign, and `c` the `sum |w|` times
+    /// how many they are; where the arms were drawn within clusters, the same share in each, customers around their arm's mean in the cluster. Matched pairs leave
+    /// none, nor do clusters a few of which straddle.
     ///
     /// `target` and `control` are the outcome as its arm counts it. Of the form `effect - theta level`, whose variance is that of a relative effect times the square
     /// of the level, they are `y - (1 + theta) s b` and `(1 + theta) (y - s b)`, and `mean` is the target's mean: `theta` is an estimate too, with the error
@@ -48,7 +54,7 @@ impl Fit {
         let along = mean.map_or(0.0, |mean| 2.0 * of_control / mean);
         let error = target.errors(of_target, -1.0, along) + control.errors(of_control, 1.0, along);
         Some(Shortfall {
-            needed: of_control * target.squares + control.scores(),
+            needed: target.within.then(|| of_control * target.squares + control.scores()),
             amount: (of_control - of_target) * target.squares,
             std_error: error.sqrt() * target.squares,
         })
@@ -86,7 +92,7 @@ impl Fit {
 
     /// The customers of an arm around its mean in their cluster; one customer is his own mean, and no unit.
     fn around_clusters(&self, clusters: &Clusters, mine: impl Fn(u32) -> bool, residuals: &[f64]) -> Side {
-        let mut side = Side { units: Vec::new(), squares: 0.0 };
+        let mut side = Side { units: Vec::new(), squares: 0.0, within: true };
         for cluster in clusters.each() {
             let own: Vec<usize> = cluster.iter().filter(|&&row| mine(row)).map(|&row| row as usize).collect();
             let count = own.len() as f64;
@@ -106,7 +112,7 @@ impl Side {
     /// Of units that are all there is.
     fn of(units: Vec<Unit>) -> Self {
         let squares = units.iter().map(|unit| unit.weight * unit.weight).sum();
-        Self { units, squares }
+        Self { units, squares, within: false }
     }
 
     /// How much units deviate.
@@ -246,18 +252,22 @@ mod tests {
         let of = |codes: &[u32]| Unadjusted.fit(&Design::new(&arm).with_clusters(codes, ClusterRule::Cr1)).unwrap();
         let found = of(&codes).shortfall(&values, &values, None).unwrap();
         assert_relative_eq!(found.amount, 4.0 / 3.0 / 40.0, max_relative = 1e-12);
-        assert_relative_eq!(found.needed, 2.0 * 4.0 / 3.0 / 40.0, max_relative = 1e-12);
+        assert_relative_eq!(found.needed.unwrap(), 2.0 * 4.0 / 3.0 / 40.0, max_relative = 1e-12);
         // Who is alone of his arm in a cluster says nothing of the spread, and weighs.
         let alone: Vec<u32> = (0..80).map(|i| if i < 40 { i / 4 } else { (i - 40) / 4 + u32::from(i == 79) }).collect();
         let squares = of(&alone).spread(&values, Arm::Target).unwrap().squares;
         assert_relative_eq!(squares, 1.0 / 40.0, max_relative = 1e-12);
+        let lonely: Vec<u32> = (0..80).map(|i| if i < 40 { i / 4 + u32::from(i == 39) } else { (i - 40) / 4 + u32::from(i >= 76) }).collect();
+        // Nine clusters of four controls with 16 / 3 in each, and three around their mean of 10 -+ 2/3 with 8 / 3 x 3 / 2 = 4: of 39 controls, raised to 40.
+        let control = of(&lonely).spread(&values, Arm::Control).unwrap();
+        assert_relative_eq!(control.scores(), (9.0 * 16.0 / 3.0 + 4.0) / 1600.0 * 40.0 / 39.0, max_relative = 1e-12);
         // One cluster that straddles among whole ones: neither rule fits.
         let one: Vec<u32> = (0..80).map(|i| if i == 79 { 0 } else { i / 4 }).collect();
         assert!(of(&one).shortfall(&values, &values, None).is_none());
     }
 
     #[test]
-    fn what_is_needed_is_the_variance_with_the_shortfall() {
+    fn scores_of_both_arms_make_the_variance() {
         let value = |i: usize| ((i * 37 % 101) as f64 / 25.0).exp();
         let before: Vec<f64> = (0..300).map(|i| value(i + 7)).collect();
         let values: Vec<f64> = (0..300).map(|i| 0.5 * before[i] + value(i) + if i < 120 { 0.0 } else { 2.0 }).collect();
@@ -270,9 +280,8 @@ mod tests {
             let theta = contrast.value(&effect) / contrast.value(&level);
             for theta in [0.0, theta] {
                 let times: Vec<f64> = values.iter().map(|v| (1.0 + theta) * v).collect();
-                let found = fit.shortfall(&values, &times, None).unwrap();
-                let variance = contrast.variance(&effect.clone().plus(-theta, &level));
-                assert_relative_eq!(found.needed, variance + found.amount, max_relative = 1e-9);
+                let scores = fit.spread(&values, Arm::Target).unwrap().scores() + fit.spread(&times, Arm::Control).unwrap().scores();
+                assert_relative_eq!(scores, contrast.variance(&effect.clone().plus(-theta, &level)), max_relative = 1e-9);
             }
         }
         // Of differences the target counts `y - (1 + theta) s b`.
@@ -281,8 +290,9 @@ mod tests {
         let (effect, level) = (contrast.effect(&[1.0]), contrast.level(&[1.0]));
         let theta = contrast.value(&effect) / contrast.value(&level);
         let columns = |factor: f64, share: f64| -> Vec<f64> { values.iter().zip(&before).map(|(y, b)| factor * (y - share * exposure * b)).collect() };
-        let found = fit.shortfall(&columns(1.0, 1.0 + theta), &columns(1.0 + theta, 1.0), None).unwrap();
-        assert_relative_eq!(found.needed, contrast.variance(&effect.plus(-theta, &level)) + found.amount, max_relative = 1e-9);
+        let [target, control] =
+            [(columns(1.0, 1.0 + theta), Arm::Target), (columns(1.0 + theta, 1.0), Arm::Control)].map(|(y, arm)| fit.spread(&y, arm).unwrap().scores());
+        assert_relative_eq!(target + control, contrast.variance(&effect.plus(-theta, &level)), max_relative = 1e-9);
     }
 
     #[test]
@@ -295,5 +305,6 @@ mod tests {
         let plain = RegressionAtt::default().fit(&Design::new(&arm).with_covariates(&[&size])).unwrap();
         let [clusters, customers] = [fit, plain].map(|fit| fit.spread(&values, Arm::Control).unwrap().variance());
         assert!(clusters < customers, "the mean of three varies less: {clusters} and {customers}");
+        assert!(clusters > customers / 6.0, "and not by more than twice a third: {clusters} and {customers}");
     }
 }

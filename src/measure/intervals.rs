@@ -187,11 +187,12 @@ fn shares_of_length(job: &Job<'_>, form: &[f64]) -> Option<[f64; 2]> {
     Some([plain, relative])
 }
 
-/// The length of an interval by this variance, as a share of the one that is needed, where the target's part falls short by so many standard errors; a variance that
-/// is rounding only has no length.
+/// The length of an interval by this variance, as a share of the one that is needed, where the target's part falls short by so many standard errors; 1 where nothing
+/// varies.
 fn share_of_length(variance: f64, shortfall: Shortfall, surely: f64) -> f64 {
     let short = variance > 0.0 && shortfall.amount > surely * shortfall.std_error;
-    if short { (variance / shortfall.needed).sqrt().min(1.0) } else { 1.0 }
+    let needed = shortfall.needed.unwrap_or(variance + shortfall.amount);
+    if short { (variance / needed).sqrt().min(1.0) } else { 1.0 }
 }
 
 /// Few clusters, in all or in one arm: their spread is hardly known.
@@ -253,8 +254,9 @@ mod tests {
 
     #[test]
     fn an_interval_is_short_where_the_shortfall_is_sure() {
-        let of = |variance: f64, amount: f64, std_error: f64| share_of_length(variance, Shortfall { needed: 1.0, amount, std_error }, 2.0);
+        let of = |variance: f64, amount: f64, std_error: f64| share_of_length(variance, Shortfall { needed: Some(1.0), amount, std_error }, 2.0);
         assert!((of(0.75, 0.25, 0.1) - 0.75_f64.sqrt()).abs() < 1e-12);
+        assert!((share_of_length(0.75, Shortfall { needed: None, amount: 0.25, std_error: 0.1 }, 2.0) - 0.75_f64.sqrt()).abs() < 1e-12);
         // Not sure, no shortfall, more than is needed for all that, and nothing that varies.
         for unsure in [of(0.75, 0.25, 0.125), of(0.75, -0.25, 0.1), of(0.75, 0.0, 0.0), of(1.5, 0.25, 0.1), of(0.0, 1.0, 0.0)] {
             assert!((unsure - 1.0).abs() < 1e-12, "{unsure}");

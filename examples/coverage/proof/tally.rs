@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::binomial::{Band, clopper_pearson};
 
-/// The tail of the bands: both together leave out one in ten thousand, so that of some two thousand cases a fifth of one lies outside by chance.
+/// The tail of the bands: both together leave out one in ten thousand, so that of three thousand cases a third of one lies outside by chance.
 pub(crate) const TAIL: f64 = 0.000_05;
 
 /// How an interval stood to its truth in one draw.

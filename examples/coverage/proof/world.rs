@@ -46,13 +46,13 @@ pub(crate) enum Drawing {
     Pairs,
     /// Whole clusters drawn.
     Clusters(usize),
-    /// Customers drawn within clusters, in which the offer does more or less.
+    /// Customers drawn one by one, from clusters in which the offer does more or less.
     Straddling(usize),
     /// Drawn within strata, in each another share.
     Strata,
     /// Drawn; customers are of so many segments of unequal size, in which the offer does more or less.
     Segments(usize),
-    /// Drawn; those of the target get one of so many variants of the offer, each of which does half as much again of what the first does.
+    /// Drawn; those of the target get one of so many variants of the offer, each of which does half of what the first does more than the one before.
     Variants(usize),
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Customers {
     pub(crate) price: Columns,
     /// Who redeems, if offered.
     pub(crate) redeems: Vec<bool>,
-    /// Stratum, grade, pair, cluster or segment of each.
+    /// Stratum, grade, pair, cluster, segment or variant of each.
     pub(crate) group: Vec<u32>,
     /// The weight of each that makes up for how the target was chosen.
     pub(crate) weight: Vec<f64>,
