@@ -51,8 +51,8 @@
 //! all assigned is right in both. Matched pairs, coarsened matching and designs with a few straddling clusters among whole ones are not looked at.
 //!
 //! **Short without a warning** are a few intervals, which the page lists, all by less than two points but for one of 300 customers line by line, where a shortfall
-//! can hardly be seen; of all effects of all settings drawn as cells, shown below or not, 15 of 1,032 short intervals, in 13 settings. A result that warns may be
-//! right all the same: warnings speak of results, and one skewed cell is enough. The thresholds were found on these very settings.
+//! can hardly be seen; the summary counts those among all effects of all settings, shown or not. A result that warns may be right all the same: warnings speak of
+//! results, and one skewed cell is enough. The thresholds were found on these very settings.
 //!
 //! **Few customers a covariate, few clusters.** `few_customers_per_covariate` and `few_clusters` say from how many on; slopes are fitted in each stratum.
 #![doc = include_str!("simulate/coverage.md")]

@@ -250,11 +250,14 @@ impl<'a> Grid<'a> {
 
     /// What a form's before-columns come to for each customer, scaled to the days of its outcomes; `None` where the estimator does not difference.
     pub(crate) fn before_by_customer(&self, form: &[f64]) -> Option<Vec<f64>> {
+        if self.before.is_empty() {
+            return None;
+        }
         let mut sum = vec![0.0; self.table.customers];
         for ((coefficient, before), exposure) in form.iter().zip(&self.before).zip(&self.exposure) {
             sum.iter_mut().zip(before).for_each(|(s, b)| *s += coefficient * exposure * b);
         }
-        (!self.before.is_empty()).then_some(sum)
+        Some(sum)
     }
 
     /// The coefficients of a measure over the atoms that meet a condition.

@@ -281,9 +281,8 @@ fn clusters() -> Section {
         title: "Clusters",
         text: "2,000 customers of clusters with levels, shocks and (within clusters) effects of their own. CR2 for unadjusted, cuped and regression, CR1 for the others, \
                unless it says otherwise. Customers drawn within clusters are drawn one by one, whatever their cluster; the truth is that of all clusters there could be, of \
-               relative effects that of the customers drawn: estimators with covariates speak of the level of their baselines, and over the level of all clusters \
-               their relative direct effects would hold 91 to 94 %. For the customers drawn these intervals allow for differences between clusters that are none of \
-               theirs, and most are wide.",
+               relative effects that of the customers drawn, for estimators with covariates speak of the level of their baselines; against the relative effect of all \
+               clusters they are short. For the customers drawn these intervals allow for differences between clusters that are none of theirs, and most are wide.",
         shown: &["total", "relative total", "relative direct"],
         cases,
     }

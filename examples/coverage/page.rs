@@ -136,6 +136,22 @@ const KINDS: [(&str, &[&str]); 15] = [
     ("all weeks at once (sup-t)", &["direct, all weeks", "direct, all sums", "total, all weeks", "total, all sums"]),
 ];
 
+/// Effects and relative effects.
+const EVERY_EFFECT: [&str; 12] = [
+    "direct",
+    "cannibalisation",
+    "halo",
+    "forward_buying",
+    "carry_over",
+    "total",
+    "relative direct",
+    "relative cannibalisation",
+    "relative halo",
+    "relative forward_buying",
+    "relative carry_over",
+    "relative total",
+];
+
 fn summary(ran: &[Ran]) -> String {
     let mut text = "# Summary\n\nEach row counts the cases of all tables below: a case is one interval in one setting. In points: the coverage less what is claimed, in the \
                     middle of the cases and the least; on average over the cases the share of draws with the truth below the interval and above it; the share of tests \
@@ -192,10 +208,21 @@ fn alarms(ran: &[Ran]) -> String {
     };
     let (sound, alarms) = share_of(&|row| row.gap() >= -POINT);
     let (short, warned) = share_of(&|row| row.verdict == Verdict::Short);
+    let every: Vec<Row<'_>> = ran.iter().flat_map(|ran| &ran.cases).flat_map(every_effect).filter(|row| row.verdict == Verdict::Short).collect();
+    let unwarned = every.iter().filter(|row| !row.is_warned()).count();
     format!(
         "\nOf the results of the {sound} cases that are at most a point below their claim {alarms} % warn of that interval, of those of the {short} cases that are short \
-         {warned} %.\n\n"
+         {warned} %. Of all effects and relative effects of all settings, shown below or not, {} are short, {unwarned} of them without a warning.\n\n",
+        every.len()
     )
+}
+
+/// Every effect of a case, those included that no table shows.
+fn every_effect(case: &Shown) -> impl Iterator<Item = Row<'_>> {
+    EVERY_EFFECT.iter().filter_map(move |&interval| {
+        let counts = case.tally.get(interval).filter(|counts| counts.draws > 0)?;
+        Some(Row { case, interval, counts, verdict: Verdict::of(counts, case.claimed) })
+    })
 }
 
 /// From which size on the default estimator holds, by skew and split.
